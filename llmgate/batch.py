@@ -19,10 +19,10 @@ from llmgate import errors
 from llmgate import hangup
 from llmgate import heartbeat
 from llmgate.answers import Completed
-from llmgate.answers import Streamed
-from llmgate.answers import written_error
 from llmgate.calls import Gate
 from llmgate.contract import Body
+from llmgate.flows import Streamed
+from llmgate.flows import written_error
 from llmgate.metering import Meter
 from llmgate.routing import Routes
 

@@ -15,14 +15,14 @@ from llmgate import refusals
 from llmgate import routing
 from llmgate import tokens
 from llmgate import upstream
-from llmgate.answers import Attempt
-from llmgate.answers import Front
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
+from llmgate.flows import Attempt
+from llmgate.flows import Front
 from llmgate.metering import Filter
 from llmgate.metering import Guard
 from llmgate.metering import Meter

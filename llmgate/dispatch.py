@@ -15,6 +15,7 @@ from llmgate import attempts
 from llmgate import calls
 from llmgate import clientside
 from llmgate import errors
+from llmgate import flows
 from llmgate import heartbeat
 from llmgate import retries
 from llmgate import routing
@@ -22,16 +23,16 @@ from llmgate import terms
 from llmgate import upstream
 from llmgate import userconfig
 from llmgate import validation
-from llmgate.answers import Attempt
 from llmgate.answers import Completed
-from llmgate.answers import Front
-from llmgate.answers import Streamed
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.deadlines import Deadline
 from llmgate.fallbacks import Target
+from llmgate.flows import Attempt
+from llmgate.flows import Front
+from llmgate.flows import Streamed
 from llmgate.metering import Meter
 from llmgate.traffic import Traffic
 
@@ -57,7 +58,7 @@ def stream(
     body: Body,
     meter: Meter,
     front: Front | None = None,
-    write_error: answers.WriteError = answers.written_error,
+    write_error: flows.WriteError = flows.written_error,
 ) -> Streamed:
     """Return the answer to *body* as events, as `complete` does.
 
@@ -95,7 +96,7 @@ def _tried(gate: Gate, wanted: Wanted, meter: Meter, made: Callable[[Attempt], T
         try:
             return _made(made, turn.attempt(choice))
         except errors.GateError as error:
-            answers.failed(error, meter)
+            flows.failed(error, meter)
             told = error if told is None or not retries.is_refused_by_us(error) else told
             try:
                 with meter.waiting():

@@ -26,7 +26,7 @@ FLOORS = {
     refusals
     tracking""",
     8: "tokens",
-    9: "deployments userconfig config answers calls dispatch batch",
+    9: "deployments userconfig config flows answers calls dispatch batch",
     10: "endpoints requestlog",
     11: "__init__ __main__ cli greenlets workers gunicorn_conf app",
 }
@@ -62,7 +62,6 @@ LONGEST_MODULE = 300
 LONGEST_FUNCTION = 40  # lines of code
 DEEPEST = 3
 MOST_ARGUMENTS = 6
-TOO_LONG = {"answers": 322, "endpoints.common": 345}  # may only shrink
 TOO_DEEP = ("workers._run:",)
 LARGE = ("cli.main:",)  # one argument for each option
 
@@ -262,7 +261,7 @@ def depth(node: ast.AST) -> int:
 def test_modules_are_short() -> None:
     lengths = {name: len(text.splitlines()) for name, text in TEXTS.items()}
 
-    assert {n: at for n, at in lengths.items() if at > TOO_LONG.get(n, LONGEST_MODULE)} == {}
+    assert {n: at for n, at in lengths.items() if at > LONGEST_MODULE} == {}
 
 
 def test_functions_are_short() -> None:

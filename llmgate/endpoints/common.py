@@ -29,11 +29,11 @@ from llmgate import metering
 from llmgate import terms
 from llmgate import validation
 from llmgate.answers import Completed
-from llmgate.answers import Streamed
 from llmgate.contract import Body
 from llmgate.endpoints import bodies
 from llmgate.endpoints import failures
 from llmgate.endpoints.failures import printable
+from llmgate.flows import Streamed
 from llmgate.metering import Meter
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -9,12 +9,12 @@ from flask import Response
 
 from llmgate import dispatch
 from llmgate import sse
-from llmgate.answers import Front
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects import completions as completion_dialect
 from llmgate.dialects import openai
 from llmgate.endpoints import common
+from llmgate.flows import Front
 
 blueprint = Blueprint("completions", __name__)
 

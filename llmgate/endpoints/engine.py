@@ -27,9 +27,6 @@ from llmgate import errors
 from llmgate import heartbeat
 from llmgate import validation
 from llmgate.answers import Completed
-from llmgate.answers import Front
-from llmgate.answers import Streamed
-from llmgate.answers import WriteError
 from llmgate.contract import Event
 from llmgate.contract import Usage
 from llmgate.dialects import engine
@@ -43,6 +40,9 @@ from llmgate.endpoints import bodies
 from llmgate.endpoints import common
 from llmgate.endpoints import engine_models
 from llmgate.endpoints import failures
+from llmgate.flows import Front
+from llmgate.flows import Streamed
+from llmgate.flows import WriteError
 from llmgate.metering import Meter
 from llmgate.tracking import Tracking
 

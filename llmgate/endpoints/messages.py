@@ -19,7 +19,6 @@ from llmgate import errors
 from llmgate import estimates
 from llmgate import providers
 from llmgate import sse
-from llmgate.answers import Front
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
@@ -27,6 +26,7 @@ from llmgate.dialects import anthropic_betas
 from llmgate.dialects import messages
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
+from llmgate.flows import Front
 
 blueprint = Blueprint("messages", __name__)
 

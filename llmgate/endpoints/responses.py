@@ -22,7 +22,6 @@ from llmgate import dispatch
 from llmgate import errors
 from llmgate import providers
 from llmgate import sse
-from llmgate.answers import Front
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
@@ -30,6 +29,7 @@ from llmgate.dialects import messages_plain
 from llmgate.dialects import responses
 from llmgate.dialects import responses_stream
 from llmgate.endpoints import common
+from llmgate.flows import Front
 
 blueprint = Blueprint("responses", __name__)
 

@@ -1,0 +1,169 @@
+"""An attempt that succeeded, and the flow of its answer: primed, metered, ended once.
+
+Nothing is sent before the first piece is here; every flow ends with its call closed and its meter
+told, whoever ended it.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable
+from collections.abc import Generator
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+from llmgate import errors
+from llmgate import hangup
+from llmgate import heartbeat
+from llmgate import params
+from llmgate import redact
+from llmgate import sse
+from llmgate.contract import Answer
+from llmgate.contract import Body
+from llmgate.contract import Deployment
+from llmgate.contract import Event
+from llmgate.contract import Operation
+from llmgate.contract import Reply
+from llmgate.deadlines import Deadline
+from llmgate.dialects import openai
+from llmgate.metering import Meter
+
+
+class Front(NamedTuple):
+    """An endpoint's own wire, put in front of an operation that every provider has."""
+
+    over: str  # the operation: "chat"
+    body: Callable[[Body], Body]  # a request on this wire as one of that operation
+    reply: Callable[[Reply], Mapping[str, Any]]
+    events: Callable[[Iterator[Event]], Iterator[bytes]]  # chunks as what is sent
+    plain: Callable[[Body], Body] = lambda body: body  # that request, less what OpenAI refuses
+    content_type: str = "text/event-stream; charset=utf-8"
+
+
+class Attempt(NamedTuple):
+    """One call and its answer."""
+
+    name: str  # of the operation that was called
+    operation: Operation
+    deployment: Deployment
+    body: Body
+    answer: Answer
+    meter: Meter
+    front: Front | None  # None: the answer is on the endpoint's own wire
+    more: Iterator[Answer] = iter(())  # to the further calls, each made when it is asked for
+    deadline: Deadline = Deadline(float("inf"))  # by which the answer has to be there, or begin
+
+
+class Streamed(NamedTuple):
+    """An answer that still comes, its first piece already here."""
+
+    pieces: Iterator[bytes]
+    content_type: str
+    headers: Mapping[str, str]
+    close: Callable[[], None]  # also if *pieces* was never read
+
+
+WriteError = Callable[[errors.GateError], bytes]
+"""How an endpoint writes an error into a stream that has begun."""
+
+
+def written_error(error: errors.GateError) -> bytes:
+    """Return *error* as OpenAI's streams carry it."""
+    return sse.encoded(error.body())
+
+
+def failed(error: errors.GateError, meter: Meter) -> None:
+    """Note *error*, and take the secrets out of what an upstream said in it."""
+    if isinstance(error, errors.UpstreamError) and meter.deployment:
+        hidden = tuple(redact.secrets_of(meter.deployment))
+        for name in ("message", "type", "code", "param"):
+            said = getattr(error, name)
+            setattr(error, name, said and redact.clean(said, hidden))
+    meter.failed(error)
+    if isinstance(error, hangup.ClientLeft):
+        meter.aborted = True
+        _estimate(meter, meter.body or {}, 0)
+
+
+def _estimate(meter: Meter, body: Body, events: int) -> None:
+    """Tell *meter* what *body* and so many *events* may have used, if nobody else did."""
+    if not meter.usage or meter.usage_estimated:
+        prompt = params.text_length(body) // _BYTES_PER_TOKEN
+        meter.estimated({"prompt_tokens": prompt, "completion_tokens": events})
+
+
+def _has_left() -> bool:
+    """Return whether the client of this request was seen to leave."""
+    return isinstance(hangup.reason(), hangup.ClientLeft)
+
+
+def senseless(deployment: Deployment, why: str) -> errors.BadUpstream:
+    """Return the error for an answer that is not what the operation promises."""
+    return errors.BadUpstream(f"{deployment.provider} answered with {why}.")
+
+
+def primed(
+    attempt: Attempt, blocks: Iterator[bytes], content_type: str, write_error: WriteError | None
+) -> Streamed:
+    """Return *blocks* as a stream whose first block is here; raises what fails before it."""
+    meter, answer = attempt.meter, attempt.answer
+    with meter.waiting():
+        first = next(blocks, b"")
+    meter.first()
+    attempt.deadline.lift()
+    if not first and not content_type.startswith("text/plain"):  # silence, written down
+        raise senseless(attempt.deployment, "nothing")
+    meter.aborted = True  # until the end is reached
+    flow = _flow(attempt, first, blocks, write_error)
+
+    def close() -> None:
+        flow.close()
+        answer.close()
+
+    return Streamed(flow, content_type, headers(attempt), close)
+
+
+def _flow(
+    attempt: Attempt, first: bytes, blocks: Iterator[bytes], write_error: WriteError | None
+) -> Generator[bytes, None, None]:
+    """Yield *first* and *blocks*; closes the call at the end.
+
+    An error becomes the last event by *write_error*; without it (no events: an MP3, say) the
+    client's connection is broken, for a whole answer it must not seem.
+    """
+    meter, answer = attempt.meter, attempt.answer
+    events = first.count(b"data:")
+    try:
+        yield first
+        for block in heartbeat.over(blocks):
+            events += block.count(b"data:")
+            yield block
+        answer.finish()
+        meter.aborted = _has_left()
+    except errors.GateError as error:
+        failed(error, meter)
+        meter.aborted = _has_left()
+        if write_error is None:
+            raise ConnectionResetError(errno.ECONNRESET, error.message) from error
+        yield write_error(error)
+    finally:
+        answer.close()
+        if attempt.name in openai.STREAMED and (events or not meter.usage):  # a front may count
+            _estimate(meter, attempt.body, events)
+
+
+_BYTES_PER_TOKEN = 4
+PRINTABLE = re.compile(r"[\x20-\x7e]+")
+_FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
+
+
+def headers(attempt: Attempt) -> dict[str, str]:
+    """Return the upstream's headers that the client is shown."""
+    return {
+        name: value
+        for name, value in attempt.answer.headers.items()
+        if name.startswith(_FORWARDED) and PRINTABLE.fullmatch(value)
+    }
