@@ -90,3 +90,20 @@ def test_vectors_in_base64_stay_as_they_are() -> None:
 def test_what_is_no_vector_cannot_be_packed(vector: Any) -> None:
     with pytest.raises(ValueError, match="no 32-bit float"):
         vectors.packed(vector)
+
+
+def test_a_reply_goes_as_it_came_unless_base64_is_to_be_made() -> None:
+    came = b' {"data": [{"embedding": [0.5]}]}'
+    reply = {"data": [{"embedding": [0.5]}]}
+
+    assert vectors.data(came, reply, {}) is came
+    assert vectors.data(came, reply, {"encoding_format": "base64"}) == (
+        b'{"data":[{"embedding":"AAAAPw=="}]}'
+    )
+
+
+@pytest.mark.parametrize(
+    "reply", [{}, {"data": None}, {"data": [{}]}, {"data": [{"embedding": ["a"]}]}]
+)
+def test_vectors_of_another_shape_go_as_they_came(reply: Any) -> None:
+    assert vectors.data(b"came", reply, {"encoding_format": "base64"}) == b"came"
