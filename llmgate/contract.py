@@ -211,3 +211,4 @@ class Row(NamedTuple):
     rename: tuple[tuple[str, str], ...] = ()  # OpenAI's name -> its own
     model_prefix: str = ""  # goes before a model name that has no slash
     base_path: str = ""  # completes an api_base that has no path
+    text_only: bool = False  # its embeddings take no token ids

@@ -28,6 +28,14 @@ def texts(body: Body) -> list[str]:
     return [_text(each) for each in given]
 
 
+def in_text(body: Body) -> Body:
+    """Return *body* with the token ids in its input as text; itself if it has none."""
+    given = body.get("input")
+    if isinstance(given, list) and given and isinstance(given[0], int | list):
+        return {**body, "input": texts(body)}
+    return body
+
+
 def _text(given: Any) -> str:
     """Return the text that one input is; raises InvalidRequest for token ids among texts."""
     if isinstance(given, str):

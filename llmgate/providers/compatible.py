@@ -18,6 +18,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.contract import Row
 from llmgate.dialects import openai
+from llmgate.dialects import vectors
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
@@ -41,6 +42,7 @@ _MISTRAL = Row(
         "function_call",
     ),
     rename=(*_MAX_TOKENS, ("seed", "random_seed")),
+    text_only=True,
 )
 _OWN = Row(base_url="", operations=_ALL)
 
@@ -66,12 +68,14 @@ ROWS: Mapping[str, Row] = {
         ("DASHSCOPE_API_KEY",),
         operations=("chat", "embeddings"),
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "deepinfra": Row(
         "https://api.deepinfra.com/v1/openai",
         ("DEEPINFRA_API_KEY",),
         operations=(*_TEXT, "images_generations"),
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "deepseek": Row(
         "https://api.deepseek.com/beta",
@@ -101,6 +105,7 @@ ROWS: Mapping[str, Row] = {
         "https://models.inference.ai.azure.com",
         ("GITHUB_API_KEY",),
         operations=("chat", "embeddings"),
+        text_only=True,
     ),
     "groq": Row(
         "https://api.groq.com/openai/v1",
@@ -114,6 +119,7 @@ ROWS: Mapping[str, Row] = {
         operations=("chat", "embeddings", "images_generations"),
         rename=_MAX_TOKENS,
         base_path="/v1",
+        text_only=True,
     ),
     "hosted_vllm": Row(
         "",
@@ -131,7 +137,10 @@ ROWS: Mapping[str, Row] = {
     ),
     "inception": Row("https://api.inceptionlabs.ai/v1", ("INCEPTION_API_KEY",)),
     "jina_ai": Row(
-        "https://api.jina.ai/v1", ("JINA_AI_API_KEY",), operations=("embeddings", "rerank")
+        "https://api.jina.ai/v1",
+        ("JINA_AI_API_KEY",),
+        operations=("embeddings", "rerank"),
+        text_only=True,
     ),
     "lambda_ai": Row(
         "https://api.lambda.ai/v1", ("LAMBDA_API_KEY",), operations=("chat", "completions")
@@ -139,7 +148,9 @@ ROWS: Mapping[str, Row] = {
     "lemonade": Row("http://localhost:8000/api/v1", operations=_TEXT),
     "litellm_proxy": Row("", base_env=("LITELLM_PROXY_API_BASE",), operations=_ALL),
     "llamafile": Row("http://127.0.0.1:8080/v1", operations=_TEXT, rename=_MAX_TOKENS),
-    "lm_studio": Row("http://localhost:1234/v1", operations=_TEXT, rename=_MAX_TOKENS),
+    "lm_studio": Row(
+        "http://localhost:1234/v1", operations=_TEXT, rename=_MAX_TOKENS, text_only=True
+    ),
     "meta_llama": Row("https://api.llama.com/compat/v1", ("LLAMA_API_KEY",)),
     "mistral": _MISTRAL,
     "moonshot": Row("https://api.moonshot.ai/v1", ("MOONSHOT_API_KEY",), rename=_MAX_TOKENS),
@@ -154,15 +165,21 @@ ROWS: Mapping[str, Row] = {
         ("NOVITA_API_KEY",),
         operations=_TEXT,
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "nvidia_nim": Row(
         "https://integrate.api.nvidia.com/v1",
         ("NVIDIA_NIM_API_KEY",),
         operations=_TEXT,
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "ollama": Row(
-        "http://localhost:11434/v1", operations=_TEXT, rename=_MAX_TOKENS, base_path="/v1"
+        "http://localhost:11434/v1",
+        operations=_TEXT,
+        rename=_MAX_TOKENS,
+        base_path="/v1",
+        text_only=True,
     ),
     "openai_like": _OWN,
     "openrouter": Row("https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), operations=_TEXT),
@@ -187,6 +204,7 @@ ROWS: Mapping[str, Row] = {
         ("SAMBANOVA_API_KEY",),
         operations=("chat", "embeddings"),
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "together_ai": Row(
         "https://api.together.xyz/v1",
@@ -200,18 +218,21 @@ ROWS: Mapping[str, Row] = {
             "rerank",
         ),
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "v0": Row("https://api.v0.dev/v1", ("V0_API_KEY",)),
     "vercel_ai_gateway": Row(
         "https://ai-gateway.vercel.sh/v1",
         ("VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
         operations=("chat", "embeddings"),
+        text_only=True,
     ),
     "volcengine": Row(
         "https://ark.cn-beijing.volces.com/api/v3",
         ("VOLCENGINE_API_KEY", "ARK_API_KEY"),
         operations=("chat", "embeddings"),
         rename=_MAX_TOKENS,
+        text_only=True,
     ),
     "wandb": Row("https://api.inference.wandb.ai/v1", ("WANDB_API_KEY",)),
     "xai": Row("https://api.x.ai/v1", ("XAI_API_KEY",), operations=("chat", "images_generations")),
@@ -260,6 +281,8 @@ def build(name: str, row: Row) -> Build:
         if row.model_prefix and "/" not in deployment.model:
             deployment = deployment._replace(model=row.model_prefix + deployment.model)
         body = {renamed.get(key, key): value for key, value in body.items()}
+        if row.text_only and name == "embeddings":
+            body = vectors.in_text(body)
         url = f"{deployment.api_base}{openai.path(name)}"
         return call_to(url, name, body, deployment, asks_usage)
 

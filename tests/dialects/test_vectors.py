@@ -107,3 +107,19 @@ def test_a_reply_goes_as_it_came_unless_base64_is_to_be_made() -> None:
 )
 def test_vectors_of_another_shape_go_as_they_came(reply: Any) -> None:
     assert vectors.data(b"came", reply, {"encoding_format": "base64"}) == b"came"
+
+
+@pytest.mark.parametrize("given_", ["a", ["a", "b"], [{"text": "a"}, {"image": "b"}], [], None])
+def test_an_input_without_token_ids_stays_as_it_is(given_: Any) -> None:
+    body = {"model": "m", "input": given_}
+
+    assert vectors.in_text(body) is body
+
+
+@pytest.mark.parametrize(
+    ("given_", "wanted"), [([9906, 1917], ["Hello world"]), ([[9906], [0]], ["Hello", "!"])]
+)
+def test_an_input_of_token_ids_becomes_text(given_: Any, wanted: Any) -> None:
+    got = vectors.in_text({"model": "m", "input": given_})
+
+    assert got == {"model": "m", "input": wanted}

@@ -123,6 +123,24 @@ def test_usage_is_asked_for_where_it_is_taken(name: str, op: str) -> None:
     assert ("stream_options" in got) is ("stream_options" not in ROWS[name].drop)
 
 
+EMBEDDING = [name for name, op in MATRIX if op == "embeddings"]
+
+
+@pytest.mark.parametrize("name", EMBEDDING)
+def test_token_ids_are_sent_as_text_where_only_text_is_taken(name: str) -> None:
+    ids = [[9906, 1917], [0]]
+
+    got = built(name, "embeddings", {"model": "g", "input": ids})
+
+    assert got["input"] == (["Hello world", "!"] if ROWS[name].text_only else ids)
+
+
+def test_an_image_to_embed_is_sent_as_it_came() -> None:
+    body = {"model": "g", "input": [{"image": "https://x.example/a.png"}, {"text": "b"}]}
+
+    assert built("jina_ai", "embeddings", body)["input"] == body["input"]
+
+
 def test_mistral_calls_some_things_by_other_names() -> None:
     body = {"model": "g", "seed": 1, "max_completion_tokens": 5, "temperature": 0}
 
