@@ -25,6 +25,7 @@ from llmgate import gunicorn_conf
 _LINGER = 2.0  # seconds that a client may take to close its side
 _LARGEST_HEAD = 65536
 _MOST_LINGERING = 256
+_MOST_WAITING = 2048  # connections, as many as gunicorn lets wait to be accepted
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
@@ -35,12 +36,25 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         self._lingering = _Lingering()
         super().init_process()
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection; it waits for the head of its first request without a thread."""
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or cease to accept connections; at the end none is left to wait for nobody.
+
+        gunicorn's own closes the listeners when the last request is over.
+        """
+        super().set_accept_enabled(enabled)
+        for listener in [] if self.alive else self.sockets:
+            all(self.accept(listener) for _ in range(_MOST_WAITING))
+            listener.close()
+
+    def accept(self, listener: Any) -> bool:
+        """Return whether a connection was accepted.
+
+        It waits for the head of its first request without a thread.
+        """
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return
+            return False
         self.nr_conns += 1
         conn = gthread.TConn(self.cfg, sock, address, listener.getsockname())
         if self._has_head(conn):
@@ -48,6 +62,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(conn)
         else:
             self._await_head(conn)
+        return True
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """Give *conn* to a thread if a whole head has come."""

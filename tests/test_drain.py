@@ -159,3 +159,32 @@ def test_a_killed_worker_is_survived(worker: str, upstream: Upstream) -> None:
 
         assert statuses == {200}
         workers.eventually(lambda: len(gate.workers()) == 2)
+
+
+@pytest.mark.parametrize("to_master", [True, False])
+def test_new_connections_do_not_wait_for_the_end(
+    gate: Gateway, upstream: Upstream, to_master: bool
+) -> None:
+    """They are refused, or served at once: none hangs until the process is gone."""
+    upstream.plays(raw(HANG))
+    with asked(gate.url + CHAT, chat()) as sock:
+        upstream.wait_for(1)
+        for pid in [gate.pid, *([] if to_master else gate.workers())]:
+            os.kill(pid, signal.SIGTERM)
+        begun = time.monotonic()
+
+        workers.eventually(lambda: not connects(gate), 2)
+
+        assert time.monotonic() - begun < GRACE / 2
+        assert received_until(sock, b"server_shutdown")  # what was asked before is still served
+
+
+def connects(gate: Gateway) -> bool:
+    """Return whether a new connection is taken; one that is has to be answered."""
+    try:
+        with asked(gate.url + "/health/readiness", connection="close") as sock:
+            sock.settimeout(1)
+            assert received(sock).startswith(b"HTTP/1.1 ")
+    except (ConnectionRefusedError, ConnectionResetError):
+        return False
+    return True
