@@ -155,22 +155,28 @@ def _shown_key() -> str | None:
 
 
 def _check_key(master_digest: bytes | None) -> None:
-    """Raise Unauthorized if a key is needed and the client's is not it; note who asks."""
-    g.key = ""
-    if master_digest is None:
+    """Raise Unauthorized if a key is needed and the client's is not it."""
+    if master_digest is None or g.key:
         return
-    shown = _shown_key()
-    if shown is None:
+    if _shown_key() is None:
         raise errors.Unauthorized(
             "This gateway needs a key: send it as 'Authorization: Bearer <key>' (or api-key,"
             " x-api-key).",
             code="missing_api_key",
         )
+    raise errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
+
+
+def _note_key(master_digest: bytes | None) -> None:
+    """Note which of our keys the client shows, empty if none: who asks, for the log."""
+    g.key = ""
+    shown = _shown_key() if master_digest is not None else None
+    if master_digest is None or shown is None:
+        return
     digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()
-    if not hmac.compare_digest(digest, master_digest):
-        raise errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
-    g.key = "master"
-    g.meter.caller = metering.Caller(g.key)
+    if hmac.compare_digest(digest, master_digest):
+        g.key = "master"
+        g.meter.caller = metering.Caller(g.key)
 
 
 # -- the frame of every request
@@ -188,6 +194,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...
         g.meter = Meter(request_id, sinks)
         g.meter.endpoint = request.url_rule.rule if request.url_rule else request.path[:200]
         heartbeat.named(request_id)
+        _note_key(digest)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
             if request.method == "POST":

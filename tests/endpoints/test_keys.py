@@ -185,3 +185,59 @@ def test_a_header_does_not_move_the_path(locked: FlaskClient) -> None:
     headers |= {"X-Original-Url": "/health", "X-Rewrite-Url": "/health"}
 
     assert failed(posted(locked, asks(), CHAT, **headers)) == MISSING
+
+
+# Who the log names
+
+
+def test_every_line_of_a_request_with_the_key_names_its_caller(
+    locked: FlaskClient, upstream: Upstream, lines: list[Any]
+) -> None:
+    paths = [rule.rule for rule in locked.application.url_map.iter_rules()] + ["/nothing"]
+    headers = {"Authorization": f"Bearer {KEY}", "X-Forwarded-For": "1.2.3.4"}
+
+    for path in paths:
+        for method in ("GET", "HEAD", "OPTIONS", "POST", "DELETE"):
+            asked = path.replace("<path:model>", "gpt-4o")
+            with locked.open(asked, method=method, headers=headers) as answer:
+                answer.get_data()
+
+    assert len(lines) > 300
+    assert [line for line in lines if line["caller"] != "master"] == []
+    assert KEY not in str(lines)
+
+
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_an_open_view_names_no_caller_that_is_none(
+    locked: FlaskClient, lines: list[Any], key: str
+) -> None:
+    locked.post("/health", headers={"x-api-key": key}, buffered=True)
+    locked.application.extensions["llmgate.door"]._worker = Ended()
+    locked.get("/health/readiness", headers={"x-api-key": key}, buffered=True)
+    locked.get("/health/readiness", headers={"x-api-key": KEY}, buffered=True)
+    locked.application.extensions["llmgate.door"]._worker = None
+
+    assert [(line["status"], line["caller"]) for line in lines] == [
+        (401, None),
+        (503, None),
+        (503, "master"),
+    ]
+
+
+def test_what_there_is_no_room_for_names_its_caller_too(
+    app_for: AppFor, upstream: Upstream, lines: list[Any]
+) -> None:
+    client = app_for(config_for(upstream) | {"general_settings": {"master_key": KEY}})
+    client.application.extensions["llmgate.door"]._limit = 1
+    client.application.extensions["llmgate.door"].enter("another")
+
+    got = posted(client, asks(), **{"api-key": KEY})
+
+    assert failed(got) == (503, "server_error", "overloaded", None)
+    assert [line["caller"] for line in lines] == ["master"]
+
+
+class Ended:
+    """A worker that was told to end."""
+
+    alive = False
