@@ -10,6 +10,7 @@ from llmgate.contract import Provider
 from llmgate.providers.anthropic import ANTHROPIC
 from llmgate.providers.azure import AZURE
 from llmgate.providers.bedrock_claude import BEDROCK
+from llmgate.providers.cloudflare import CLOUDFLARE
 from llmgate.providers.cohere import COHERE
 from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
@@ -31,6 +32,7 @@ _OWN_MODULES = (
     SAGEMAKER,
     SAGEMAKER_CHAT,
     COHERE,
+    CLOUDFLARE,
     ECHO,
 )
 

@@ -18,6 +18,7 @@ from testing import eventstreams
 from testing.answers import Answer
 from testing.answers import answer
 from testing.answers import json_answer
+from testing.answers import sse
 from testing.gateway import deployment
 from testing.openai_bodies import chat_chunks
 from testing.openai_bodies import chat_completion
@@ -101,6 +102,15 @@ _GEMINI = Wire(
     _said(sample("gemini", "stream_thinking_and_calls")["events"]),
     ("weather", "time"),
 )
+_OPENAI = Wire(
+    json_answer(chat_completion("Moin")),
+    "Moin",
+    sse(chat_chunks("Mo", "in", usage=usage())),
+    "Moin",
+    json_answer(chat_completion(None, tool_calls=_CALLS)),
+    sse(chat_chunks(tool_calls=_CALLS, usage=usage())),
+    ("weather",),
+)
 WIRES: Mapping[str, Wire] = {
     "anthropic": _CLAUDE,
     "vertex-claude": _CLAUDE,
@@ -115,6 +125,7 @@ WIRES: Mapping[str, Wire] = {
         _converse("stream_tools"),
         ("weather", "now"),
     ),
+    "cloudflare": _OPENAI,
     "sagemaker": Wire(
         json_answer(chat_completion("Moin")),
         "Moin",
@@ -148,6 +159,7 @@ WIRES: Mapping[str, Wire] = {
 def deployments(up: Upstream) -> list[dict[str, Any]]:
     """Return entries for `model_list`, all at *up*: the groups of WIRES, and those that embed."""
     google, bedrock = {"api_base": f"{up.url}/v1", **GOOGLE}, {"api_base": up.url, **AWS}
+    cloudflare = {"api_base": f"{up.url}/client/v4", "account_id": "acc-1"}
     return [
         deployment("anthropic", up.url, "anthropic/claude-sonnet-4-5", api_base=up.url),
         deployment("vertex-claude", up.url, "vertex_ai/claude-sonnet-4-5", **google, api_key=None),
@@ -157,6 +169,7 @@ def deployments(up: Upstream) -> list[dict[str, Any]]:
         deployment("sagemaker", up.url, "sagemaker_chat/llama", **bedrock, api_key=None),
         deployment("cohere", up.url, "cohere_chat/command-a", api_base=up.url),
         deployment("ollama", up.url, "ollama_chat/llama3.2", api_base=up.url),
+        deployment("cloudflare", up.url, f"cloudflare/{LLAMA}", **cloudflare),
         deployment("mistral", up.url, "mistral/mistral-small-latest"),
         deployment("mistral-embed", up.url, "mistral/mistral-embed"),
         deployment("groq", up.url, "groq/llama-3.3-70b"),
@@ -173,5 +186,6 @@ def deployments(up: Upstream) -> list[dict[str, Any]]:
 
 
 CLAUDE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+LLAMA = "@cf/meta/llama-3.1-8b-instruct"
 COHERE = "cohere.embed-multilingual-v3"
 TITAN = "amazon.titan-embed-text-v2:0"
