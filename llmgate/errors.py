@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from typing import ClassVar
 
 
 class GateError(Exception):
@@ -17,7 +16,8 @@ class GateError(Exception):
     status: int = 500
     type: str = "server_error"
     code: str | None = None
-    retry: ClassVar[bool | None] = None  # what x-should-retry says; None: leave it to the client
+    retry: bool = False  # x-should-retry: whether trying again is safe, and may help
+    cause: str | None = None  # for the operator, in words; None: the exception that it is from
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class RequestTimeout(InvalidRequest):
 
     status = 408
     code = "request_timeout"
+    retry = True
 
 
 class TooLarge(InvalidRequest):
@@ -115,6 +116,7 @@ class RateLimited(GateError):
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
+    retry = True
 
 
 class UpstreamError(GateError):
@@ -133,10 +135,14 @@ class UpstreamError(GateError):
         super().__init__(message, param=param, code=code, headers=headers)
         self.status = status
         self.type = type or type_of(status)
+        self.retry = status in MENDABLE and code != "insufficient_quota"
 
 
 class BadUpstream(GateError):
-    """The upstream's answer makes no sense: not JSON, a redirect, an empty stream, too large."""
+    """The upstream's answer makes no sense: not JSON, a redirect, an empty stream, too large.
+
+    It may have done (and billed) the work all the same.
+    """
 
     status = 502
     type = "upstream_error"
@@ -164,8 +170,10 @@ class UpstreamTimeout(GateError):
     status = 504
     type = "upstream_error"
     code = "upstream_timeout"
-    retry = False
 
+
+MENDABLE = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""An upstream's statuses that may be gone when the same is asked again."""
 
 TYPES = {
     400: "invalid_request_error",

@@ -13,7 +13,6 @@ from llmgate import errors
 SHORT_WAIT = 2.0
 """Seconds of Retry-After that are waited for on the same deployment."""
 
-_MENDABLE = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 _REFUSED_BY_US = frozenset({"unsupported_parameter", "unsupported_operation"})
 _ELSEWHERE = frozenset({401, 403, 404})  # what another group may well have right
 
@@ -68,7 +67,7 @@ def retriable(error: errors.GateError) -> tuple[bool, bool]:
     if isinstance(error, errors.BadUpstream):
         return False, True
     if isinstance(error, errors.UpstreamError):
-        mendable = error.status in _MENDABLE
+        mendable = error.status in errors.MENDABLE
         asked = wait(error)
         soon = error.status != 429 if asked is None else asked <= SHORT_WAIT
         return mendable and soon, mendable

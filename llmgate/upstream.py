@@ -273,10 +273,7 @@ def _unreachable() -> errors.Unreachable:
 
 
 def _no_answer() -> errors.BadUpstream:
-    return errors.BadUpstream(
-        "The upstream closed the connection without a usable answer.",
-        headers={"x-should-retry": "false"},  # it may have done (and billed) the work
-    )
+    return errors.BadUpstream("The upstream closed the connection without a usable answer.")
 
 
 def _silent(timeout: float | None) -> errors.UpstreamTimeout:

@@ -57,9 +57,8 @@ def error_response(error: errors.GateError) -> Response:
     g.meter.failed(error)
     data = heartbeat.written(error) or json.dumps(_shape()(error))
     response = Response(data, error.status, content_type="application/json")
+    response.headers["x-should-retry"] = "true" if error.retry else "false"
     response.headers.update(error.headers)
-    if error.retry is not None:
-        response.headers["x-should-retry"] = "true" if error.retry else "false"
     return response
 
 
