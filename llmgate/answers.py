@@ -32,6 +32,7 @@ class Completed(NamedTuple):
 
 
 _EVENTS = "text/event-stream"
+_MOST_HELD = 65536  # bytes of a stream that wait for more
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
 
 
@@ -111,10 +112,37 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     events = (
         _chunks_of_whole(attempt)
         if whole and operation.native
-        else operation.stream(answer.pieces, attempt.deployment)
+        else operation.stream(_paused(answer.pieces), attempt.deployment)
     )
     metered = _metered(attempt, events)
-    return attempt.front.events(metered) if attempt.front else _encoded(attempt, metered)
+    if attempt.front is None:
+        return _together(_encoded(attempt, metered))
+    blocks = attempt.front.events(metered)
+    return _together(blocks) if attempt.front.content_type.startswith(_EVENTS) else blocks
+
+
+def _paused(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *pieces*, an empty one after each: then nothing more is in hand."""
+    for piece in pieces:
+        yield piece
+        yield b""
+
+
+def _together(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *blocks*, joined up to an empty one, to `_MOST_HELD` bytes, to the end or an error."""
+    held = bytearray()
+    try:
+        for block in blocks:
+            held += block
+            if held and (not block or len(held) > _MOST_HELD):
+                yield bytes(held)
+                held.clear()
+    except (errors.GateError, *MALFORMED):
+        if held:
+            yield bytes(held)
+        raise
+    if held:
+        yield bytes(held)
 
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
@@ -145,7 +173,9 @@ def _encoded(attempt: Attempt, events: Iterable[Event]) -> Iterator[bytes]:
     """Yield chunks as server-sent events, usage only if the client wants it."""
     wanted = openai.usage_wanted(attempt.body)
     for event in events:
-        if wanted or event.get("choices") or not event.get("usage"):
+        if not event:
+            yield b""
+        elif wanted or event.get("choices") or not event.get("usage"):
             yield sse.encoded(event)
     yield sse.DONE
 

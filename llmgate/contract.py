@@ -27,6 +27,10 @@ Event: TypeAlias = dict[str, Any]
 Events: TypeAlias = Generator[Event, None, None]
 """A stream of events; closing it ends the work behind it."""
 
+PAUSE: Event = {}
+"""Says that nothing more is in hand: what came so far should be sent. An empty piece of bytes
+makes one, in each translated stream, so that what was read at once is written at once."""
+
 Usage: TypeAlias = Mapping[str, float]
 """What was used, by unit: `prompt_tokens` (cached ones included), `completion_tokens`,
 `cached_tokens`, `cache_creation_tokens`, `audio_prompt_tokens`, `audio_completion_tokens`,

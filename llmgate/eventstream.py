@@ -33,13 +33,16 @@ _STRING = 7
 
 
 def messages(pieces: Iterable[bytes]) -> Iterator[Message]:
-    """Yield each message of a stream.
+    """Yield each message of a stream, one without headers for an empty piece.
 
     Raises BadUpstream for bytes that are no message or a damaged one, and CutShort if they end
     within a message.
     """
     rest = bytearray()
     for piece in pieces:
+        if not piece:
+            yield {}, b""
+            continue
         rest += piece
         start = 0
         while len(rest) - start >= _PRELUDE.size:

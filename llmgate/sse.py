@@ -28,12 +28,13 @@ _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield *pieces* as blocks of one or more whole events, the bytes as they came.
 
-    What follows the last whole event is yielded if it is an event but for its blank line, and
-    left out if it was cut short. Raises BadUpstream for an event above LARGEST_EVENT.
+    An empty piece is passed on. What follows the last whole event is yielded if it is an event but
+    for its blank line, and left out if it was cut short. Raises BadUpstream for an event above
+    LARGEST_EVENT.
     """
     rest = bytearray()
     for piece in pieces:
-        if not rest and piece.endswith((b"\n\n", b"\r\n\r\n")):
+        if not piece or (not rest and piece.endswith((b"\n\n", b"\r\n\r\n"))):
             yield piece
             continue
         seen = len(rest)
@@ -100,9 +101,12 @@ def split(block: bytes) -> list[bytes]:
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield (event name or "", data) for each event of a stream."""
+    """Yield (event name or "", data) for each event of a stream, no data for an empty piece."""
     for block in blocks(pieces):
-        yield from decoded(block)
+        if block:
+            yield from decoded(block)
+        else:
+            yield "", b""
 
 
 def _encoder() -> Callable[[Any, int], Iterable[str]]:

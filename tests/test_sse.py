@@ -80,7 +80,7 @@ def test_what_is_encoded_comes_back(values: list[dict[str, str]], size: int) -> 
     assert got == values
 
 
-@given(st.binary(max_size=300), st.integers(1, 20))
+@given(st.binary(min_size=1, max_size=300), st.integers(1, 20))
 def test_any_bytes_give_the_same_events_however_cut(data: bytes, size: int) -> None:
     assert list(sse.events(cut(data, size))) == list(sse.events([data]))
 

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from llmgate import errors
 from llmgate import sse
+from llmgate.contract import PAUSE
 from llmgate.contract import Events
 from llmgate.dialects import anthropic_errors
 from llmgate.dialects import anthropic_reply
@@ -36,16 +37,16 @@ _read_json = json.JSONDecoder().raw_decode  # half the time of json.loads
 def decoded(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield Anthropic's events in *pieces*, whatever they are."""
     for _, data in sse.events(pieces):
-        yield _read_json(data.decode().strip())[0]
+        yield _read_json(data.decode().strip())[0] if data else PAUSE
 
 
 def whole(events: Iterable[dict[str, Any]]) -> Events:
-    """Yield *events* up to `message_stop`, less pings.
+    """Yield *events*, pauses among them, up to `message_stop`, less pings.
 
     Raises UpstreamError for an error among them, CutShort if there is no `message_stop`.
     """
     for event in events:
-        kind = event["type"]
+        kind = event["type"] if event else ""
         if kind == "error":
             raise anthropic_errors.stream_error(event)
         if kind != "ping":
@@ -63,6 +64,9 @@ def chunks_from_events(events: Iterable[dict[str, Any]]) -> Events:
     """
     stream = _Stream()
     for event in whole(events):
+        if not event:
+            yield PAUSE
+            continue
         read = _READERS.get(event["type"])
         delta = read(stream, event) if read else None
         if delta is not None:

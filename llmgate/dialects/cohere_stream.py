@@ -13,6 +13,7 @@ from typing import Any
 
 from llmgate import errors
 from llmgate import sse
+from llmgate.contract import PAUSE
 from llmgate.contract import Events
 from llmgate.dialects import chat
 from llmgate.dialects import cohere
@@ -26,6 +27,9 @@ def chunks(pieces: Iterator[bytes], model: str) -> Events:
     head = chat.head("", 0, model)
     calls: dict[Any, int] = {}
     for _, data in sse.events(pieces):
+        if not data:
+            yield PAUSE
+            continue
         if data == b"[DONE]":
             break
         event = json.loads(data)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
+from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Events
 from llmgate.contract import Reply
@@ -87,6 +88,9 @@ def completion_chunks(chunks: Iterable[Mapping[str, Any]]) -> Events:
     offsets: dict[int, int] = {}
     try:
         for chunk in chunks:
+            if not chunk:
+                yield PAUSE
+                continue
             choices = _spoken(chunk, offsets)
             if choices or chunk.get("usage"):
                 yield {**chunk, "object": "text_completion", "choices": choices}

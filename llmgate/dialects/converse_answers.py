@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from llmgate import errors
 from llmgate import eventstream
+from llmgate.contract import PAUSE
 from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Events
@@ -131,8 +132,8 @@ def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
             raise aws_errors.refusal(headers, payload)
         read = talk.readers.get(headers.get(":event-type", ""))
         event = read(json.loads(payload)) if read else None
-        if event:
-            yield event
+        if event or not headers:
+            yield event or PAUSE
     if not talk.stopped or not talk.counted:
         raise errors.CutShort("The upstream ended its stream before it was complete.")
 

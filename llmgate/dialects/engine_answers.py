@@ -203,7 +203,7 @@ def _v1(tally: Tally, measured: Mapping[str, Any], telling: Telling) -> dict[str
 def _added(telling: Telling, tally: Tally, chunks: Iterable[Event]) -> Iterator[tuple[Event, str]]:
     """Yield each of *chunks* with the text that it adds, counted and timed in *tally*."""
     try:
-        for chunk in chunks:
+        for chunk in filter(None, chunks):
             added = tally.add(chunk, telling.clock())
             if tally.count == 1:
                 telling.first()

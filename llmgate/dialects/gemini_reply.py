@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from llmgate import errors
 from llmgate import sse
+from llmgate.contract import PAUSE
 from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Events
@@ -79,7 +80,10 @@ def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """
     stream = _Stream(deployment)
     for _, data in sse.events(pieces):
-        yield from stream.chunks(json.loads(data))
+        if data:
+            yield from stream.chunks(json.loads(data))
+        else:
+            yield PAUSE
     yield from stream.end()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate.contract import PAUSE
 from llmgate.contract import Event
 from llmgate.dialects import anthropic_usage
 from llmgate.dialects import chat
@@ -54,6 +55,9 @@ def message_events(chunks: Iterable[Event], model: str) -> Generator[MessageEven
     """
     message = _Message(model)
     for chunk in chunks:
+        if not chunk:
+            yield PAUSE
+            continue
         message.usage = chunk.get("usage") or message.usage
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) == 0:

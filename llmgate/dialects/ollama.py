@@ -15,6 +15,7 @@ from typing import Any
 
 from llmgate import errors
 from llmgate import sse
+from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Events
 from llmgate.contract import Failure
@@ -183,14 +184,16 @@ def _times(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of *pieces*; what follows the last line break counts if it is JSON.
+    """Yield the lines of *pieces*, the last one if it is JSON, an empty one for an empty piece.
 
     Raises BadUpstream for a line above `sse.LARGEST_EVENT` bytes.
     """
     rest = bytearray()
     for piece in pieces:
         rest += piece
-        if b"\n" in piece:
+        if not piece:
+            yield piece
+        elif b"\n" in piece:
             *whole, last = bytes(rest).split(b"\n")
             rest = bytearray(last)
             yield from filter(bytes.strip, whole)
@@ -211,7 +214,10 @@ def chat_chunks(pieces: Iterable[bytes]) -> Events:
     head: dict[str, Any] = {}
     called = 0
     for data in lines(pieces):
-        line = json.loads(data)
+        line = json.loads(data) if data else PAUSE
+        if not line:
+            yield line
+            continue
         if "error" in line:
             raise _error(line)
         first = not head

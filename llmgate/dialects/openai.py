@@ -13,6 +13,7 @@ from typing import Any
 
 from llmgate import errors
 from llmgate import sse
+from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -250,6 +251,9 @@ def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     for _, data in sse.events(pieces):
         if data == b"[DONE]":
             return
+        if not data:
+            yield PAUSE
+            continue
         event = json.loads(data)
         if is_error(event):
             raise stream_error(event)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Events
@@ -68,10 +69,10 @@ def response_events(
 ) -> Events:
     """Yield the events of the Response that *chunks* amount to, as an answer to *request*.
 
-    *response_id* names it and its items; *created_at* is in seconds since the epoch. What fails
-    before the first chunk is raised; what fails after it ends the events with response.failed.
+    *response_id* names it and its items; *created_at* is in epoch seconds. What fails before the
+    first chunk is raised; what fails after it ends the events with response.failed.
     """
-    first = next(chunks, None)
+    first = next(filter(None, chunks), None)
     if first is None:
         raise _cut_short()
     started = responses_output.begun(request, response_id, created_at, first.get("model") or "")
@@ -80,7 +81,7 @@ def response_events(
         yield from writer.begin()
         yield from writer.read(first)
         for chunk in chunks:
-            yield from writer.read(chunk)
+            yield from writer.read(chunk) if chunk else (PAUSE,)
         yield from writer.end()
     except errors.GateError as error:
         yield writer.failed(error)
@@ -290,11 +291,10 @@ class _Writer:
     def failed(self, error: errors.GateError) -> Event:
         """Return the event that ends a Response because of *error*, with the items that ended."""
         code = "rate_limit_exceeded" if error.status == 429 else "server_error"
-        items = [item for item in self._items if item["status"] != "in_progress"]
         ending = {
             "status": "failed",
             "error": {"code": code, "message": error.message},
-            "output": items,
+            "output": [item for item in self._items if item["status"] != "in_progress"],
             "usage": responses_output.usage(self._usage),
         }
         return self._event("response.failed", {"response": {**self._started, **ending}})

@@ -37,7 +37,9 @@ def _front(request: Body) -> Front:
 
     def events(chunks: Iterator[Event]) -> Iterator[bytes]:
         for chunk in completion_dialect.completion_chunks(chunks):
-            if shows_usage or chunk["choices"]:
+            if not chunk:
+                yield b""
+            elif shows_usage or chunk["choices"]:
                 yield sse.encoded(chunk)
         yield sse.DONE
 

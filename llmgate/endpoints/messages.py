@@ -91,12 +91,12 @@ def _message(reply: Reply) -> Mapping[str, Any]:
 
 def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
     """Yield a chat's *chunks* as Anthropic's events, of the model that the first one names."""
-    first = next(chunks, None)
+    first = next(filter(None, chunks), None)
     if first is None:
         return
     model = str(first.get("model") or "")
     for event in messages.message_events(itertools.chain((first,), chunks), model):
-        yield sse.encoded(event, event["type"])
+        yield sse.encoded(event, event["type"]) if event else b""
 
 
 def _written_error(error: errors.GateError) -> bytes:

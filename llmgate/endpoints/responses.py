@@ -61,7 +61,7 @@ def _front(request: Body) -> Front:
 
     def events(chunks: Iterator[Event]) -> Iterator[bytes]:
         for event in responses_stream.response_events(chunks, request, id, now):
-            yield sse.encoded(event, event["type"])
+            yield sse.encoded(event, event["type"]) if event else b""
 
     return Front("chat", _chat, reply, events, messages_plain.plain)
 

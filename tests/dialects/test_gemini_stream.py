@@ -79,7 +79,7 @@ def test_bytes_may_be_cut_anywhere(name: str) -> None:
     given = samples.sample("gemini", name)
     data = sent(given["events"])
 
-    for cut in range(len(data)):
+    for cut in range(1, len(data)):
         assert chunks([data[:cut], data[cut:]], given["model"]) == given["chunks"]
 
 

@@ -445,7 +445,7 @@ def test_tool_calls_come_back_as_they_were(arguments: dict[str, Any]) -> None:
     assert got == said
 
 
-@given(st.binary(max_size=200), st.integers(1, 20))
+@given(st.binary(min_size=1, max_size=200), st.integers(1, 20))
 def test_any_bytes_give_the_same_lines_however_cut(data: bytes, size: int) -> None:
     cut = [data[at : at + size] for at in range(0, len(data), size)]
 

@@ -398,7 +398,7 @@ def test_a_stream_that_finished_needs_no_done() -> None:
 @pytest.mark.parametrize("kept", range(4))
 def test_a_stream_that_did_not_finish_was_cut_short(kept: int) -> None:
     events = chat_chunks("Hel", "lo")[:kept]
-    got = openai.chunks(iter([streamed(events, done=False)]), DEPLOYMENT)
+    got = openai.chunks(iter([streamed([event], done=False) for event in events]), DEPLOYMENT)
 
     assert [next(got) for _ in events] == events
     with pytest.raises(errors.CutShort):
