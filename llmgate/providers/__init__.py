@@ -14,6 +14,7 @@ from llmgate.providers.cloudflare import CLOUDFLARE
 from llmgate.providers.cohere import COHERE
 from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
+from llmgate.providers.databricks import DATABRICKS
 from llmgate.providers.echo import ECHO
 from llmgate.providers.gemini import GEMINI
 from llmgate.providers.ollama_native import OLLAMA_CHAT
@@ -33,6 +34,7 @@ _OWN_MODULES = (
     SAGEMAKER_CHAT,
     COHERE,
     CLOUDFLARE,
+    DATABRICKS,
     ECHO,
 )
 

@@ -60,7 +60,7 @@ def _build(name: str) -> Build:
     return call
 
 
-_FAILURES = {
+_FAILURES: Mapping[Any, Failure] = {
     3036: Failure("", "insufficient_quota", "insufficient_quota"),
     3040: Failure("", "rate_limit_error", "overloaded"),
     3042: Failure("", "invalid_request_error", "model_not_found", "model", status=404),

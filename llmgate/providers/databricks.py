@@ -1,0 +1,80 @@
+"""Databricks' model serving: endpoints of a workspace, asked on OpenAI's wire by their names.
+
+Source: https://docs.databricks.com/aws/en/machine-learning/model-serving/score-foundation-models
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from llmgate.contract import Body
+from llmgate.contract import Call
+from llmgate.contract import Deployment
+from llmgate.contract import Operation
+from llmgate.contract import Provider
+from llmgate.contract import Reply
+from llmgate.contract import passed_on
+from llmgate.dialects import databricks
+from llmgate.dialects import openai
+from llmgate.dialects import vectors
+from llmgate.providers import credentials
+
+_KEY_ENV = ("DATABRICKS_API_KEY", "DATABRICKS_TOKEN")
+_PATH = "/serving-endpoints"
+_MOST_INPUTS = 150  # in one call
+
+
+def _base_url(settings: Mapping[str, Any]) -> str:
+    """Return where the workspace's endpoints are: every workspace has its own address."""
+    base = str(settings.get("api_base") or "").rstrip("/")
+    if base and not urlsplit(base).path:
+        return base + _PATH
+    host, below, _ = base.partition(f"{_PATH}/")
+    return host + _PATH if below else base
+
+
+def _chat(body: Body, deployment: Deployment) -> Call:
+    """Return the call for a chat *body*."""
+    sent = {**databricks.chat_body(body), "model": deployment.model}
+    return openai.json_call(f"{deployment.api_base}{openai.path('chat')}", sent)
+
+
+def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
+    """Return a chat completion."""
+    return databricks.chat_reply(reply)
+
+
+def _parts(body: Body, deployment: Deployment) -> list[Body]:
+    """Return the bodies of the calls that embed all inputs of *body*."""
+    return vectors.parts(body, _MOST_INPUTS)
+
+
+def _embed(body: Body, deployment: Deployment) -> Call:
+    """Return the call for an embeddings *body*, whose vectors come as numbers."""
+    sent = {key: value for key, value in body.items() if key != "encoding_format"}
+    url = f"{deployment.api_base}{openai.path('embeddings')}"
+    return openai.json_call(url, {**sent, "model": deployment.model})
+
+
+DATABRICKS = Provider(
+    name="databricks",
+    base_url=_base_url,
+    authorize=credentials.bearer(_KEY_ENV),
+    failure=databricks.failure,
+    operations={
+        "chat": Operation(
+            _chat, _chat_reply, databricks.chat_chunks, openai.usage, databricks.PARAMS
+        ),
+        "embeddings": Operation(
+            _embed,
+            passed_on,
+            usage=openai.usage,
+            params=frozenset({"model", "input", "encoding_format"}),
+            parts=_parts,
+            joined=vectors.joined,
+        ),
+    },
+    env={"api_key": _KEY_ENV, "api_base": ("DATABRICKS_API_BASE", "DATABRICKS_HOST")},
+)
