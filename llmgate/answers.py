@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable
@@ -103,7 +104,7 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     operation, answer = attempt.operation, attempt.answer
     kind = answer.content_type
     if kind == "text/html":
-        raise flows.senseless(attempt.deployment, "a page in HTML")
+        raise _page(attempt)
     whole = kind == "application/json" and attempt.name in openai.STREAMED
     if operation.relay and not attempt.front and not whole:
         shown = openai.usage_wanted(attempt.body)
@@ -143,6 +144,13 @@ def _together(blocks: Iterable[bytes]) -> Iterator[bytes]:
         raise
     if held:
         yield bytes(held)
+
+
+def _page(attempt: Attempt) -> errors.GateError:
+    """Return the error for a page in HTML, the beginning of which is read for the log."""
+    with contextlib.suppress(errors.GateError):
+        next(attempt.answer.pieces, b"")
+    return flows.senseless(attempt.deployment, "a page in HTML")
 
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
@@ -192,7 +200,7 @@ def relayed(attempt: Attempt) -> Streamed:
     """Return the answer of *attempt* as it comes, whatever it is."""
     kind = attempt.answer.content_type
     if kind == "text/html":
-        raise flows.senseless(attempt.deployment, "a page in HTML")
+        raise _page(attempt)
     shown = attempt.answer.headers.get("content-type", "")
     if not flows.PRINTABLE.fullmatch(shown):
         shown = "application/octet-stream"

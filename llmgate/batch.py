@@ -40,6 +40,7 @@ class NotFirst(errors.GateError):
     status = 499
     type = "client_error"
     code = "not_first"
+    cause = "another of the models answered first; this one's call was ended for that"
 
 
 def models(body: Body, routes: Routes) -> list[str]:

@@ -124,7 +124,7 @@ class _Turn:
         self._gate, self._wanted, self._meter = gate, wanted, meter
         self._terms = terms.terms(body, body["model"], gate.rules)
         self._deadline = Deadline(self._terms.seconds(gate.routes.find(body["model"])))
-        session = upstream.Timed(gate.session, self._deadline.left)
+        session = upstream.Timed(gate.session, self._deadline.left, meter.heard)
         self._timed = gate._replace(session=session)
         self._guard(body["model"], body)
 

@@ -122,6 +122,8 @@ class RateLimited(GateError):
 class UpstreamError(GateError):
     """The upstream answered with an error: its status, its words in OpenAI's shape."""
 
+    understood = True  # they are its words
+
     def __init__(
         self,
         message: str,

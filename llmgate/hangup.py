@@ -29,6 +29,7 @@ class ClientLeft(errors.GateError):
     status = 499
     type = "client_error"
     code = "client_left"
+    cause = "the client closed its connection; the upstream's call was ended for that"
 
 
 class ShuttingDown(errors.GateError):
@@ -37,6 +38,7 @@ class ShuttingDown(errors.GateError):
     status = 503
     code = "server_shutdown"
     retry = True
+    cause = "this process was told to end (SIGTERM) and could not wait for the upstream any longer"
 
 
 def left() -> ClientLeft:

@@ -15,10 +15,12 @@ from typing import TypeAlias
 
 from llmgate import errors
 from llmgate import pricing
+from llmgate import redact
 from llmgate import retries
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.contract import Usage
+from llmgate.heard import Heard
 
 
 class Headers(Protocol):
@@ -63,6 +65,7 @@ class Entry(NamedTuple):
     failures: tuple[str, ...] = ()  # the attempts before this one: where they went, what came
     took: float = 0.0  # seconds of this attempt, to the first token if it is a stream
     retry_after: float | None = None  # seconds that its upstream asks to wait
+    upstream: Mapping[str, Any] = {}  # where it went, and what came that is an error
 
 
 Guard: TypeAlias = Callable[[Caller, str, Body], None]
@@ -92,6 +95,7 @@ class Meter:
         self.usage: dict[str, float] = {}
         self.usage_estimated = False
         self.upstream = 0.0  # seconds spent waiting for upstreams
+        self.heard = Heard()
         self.body: Body | None = None
         self._sinks = sinks
         self._model: str | None = None
@@ -109,6 +113,7 @@ class Meter:
         self._chosen = self.elapsed()
         self._model = None
         self.usage = {}
+        self.heard.clear()
 
     def saw(self, usage: Usage, model: Any = None) -> None:
         """Note what the upstream says was used, and the *model* it says it is."""
@@ -204,7 +209,7 @@ class Meter:
             status=status,
             error=self._error.message if self._error else None,
             error_code=self._error.code if self._error else None,
-            cause=_cause(self._error),
+            cause=self._cause(),
             stream=self.stream,
             aborted=self.aborted,
             usage=dict(self.usage),
@@ -217,13 +222,26 @@ class Meter:
             failures=self.failures,
             took=(self._first or self.elapsed()) - self._chosen,
             retry_after=retries.wait(self._error) if self._error else None,
+            upstream=self._told(self._error) if self._error and final else {},
         )
 
+    def _cause(self) -> str | None:
+        """Return what lies behind the error or the early end, None if nothing does."""
+        error = self._error
+        if error is None:
+            return _LEFT if self.aborted else None
+        cause = error.__cause__
+        return error.cause or (f"{type(cause).__name__}: {cause}"[:1000] if cause else None)
 
-def _cause(error: errors.GateError | None) -> str | None:
-    """Return what lies behind *error*, None if nothing does."""
-    cause = error.__cause__ if error else None
-    return f"{type(cause).__name__}: {cause}"[:1000] if cause else None
+    def _told(self, error: errors.GateError) -> Mapping[str, Any]:
+        """Return where the last call went, and what came in place of an answer."""
+        is_unread = isinstance(error, errors.UpstreamError) and not error.understood
+        secrets = redact.secrets_of(self.deployment) if self.deployment else ()
+        words = is_unread or isinstance(error, errors.BadUpstream)
+        return self.heard.told(words, self.body, secrets)
+
+
+_LEFT = "the client closed its connection while the answer was sent"
 
 
 def caller(key: str, body: Mapping[str, Any], headers: Headers) -> Caller:

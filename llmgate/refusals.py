@@ -33,7 +33,7 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
         return _of_no_use(answer.status, provider)
     found = _failure(answer, provider)
     status = found.status or answer.status
-    return errors.UpstreamError(
+    refusal = errors.UpstreamError(
         found.message
         or f"{provider.name} answered with status {answer.status} and no error in JSON.",
         status=status,
@@ -44,6 +44,8 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
             name: value for name, value in answer.headers.items() if _form(name).fullmatch(value)
         },
     )
+    refusal.understood = bool(found.message)
+    return refusal
 
 
 def _form(name: str) -> re.Pattern[str]:

@@ -18,8 +18,8 @@ from llmgate.metering import Sink
 
 _LONGEST = 8 * 1024  # characters of metadata that are written
 # what clients and upstreams have said
-_FOREIGN = """request_id endpoint user model_group error error_code cause failures tags metadata
-request""".split()
+_FOREIGN = """request_id endpoint user model_group error error_code cause upstream failures tags
+metadata request""".split()
 _SECRETS = clientside.SECRETS | {"extra_headers"}  # of a request
 _LOGGER = logging.getLogger("llmgate.requests")
 
@@ -85,6 +85,7 @@ def line(entry: Entry, prompts: bool) -> dict[str, Any]:
         "error": entry.error,
         "error_code": entry.error_code,
         "cause": entry.cause,
+        "upstream": dict(entry.upstream),
         "failures": list(entry.failures),
         "aborted": entry.aborted,
         "usage_estimated": entry.usage_estimated,

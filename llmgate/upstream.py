@@ -24,6 +24,7 @@ from llmgate import errors
 from llmgate import hangup
 from llmgate.contract import Answer
 from llmgate.contract import Call
+from llmgate.heard import Heard
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach an upstream."""
@@ -145,10 +146,13 @@ class Sender(Protocol):
 
 
 class Timed:
-    """A session whose answers have to be there before *left* has come to nothing."""
+    """A session whose answers have to be there before *left* has come to nothing.
 
-    def __init__(self, session: Sender, left: Callable[[], float]) -> None:
-        self._session, self._left = session, left
+    What they are is noted in *heard*.
+    """
+
+    def __init__(self, session: Sender, left: Callable[[], float], heard: Heard) -> None:
+        self._session, self._left, self._heard = session, left, heard
 
     def send(
         self,
@@ -158,7 +162,9 @@ class Timed:
         left: Callable[[], float] = lambda: math.inf,
     ) -> Answer:
         """Return the answer to *call*, as `Session.send` does."""
-        return self._session.send(call, timeout, address, lambda: min(left(), self._left()))
+        self._heard.asked(call.url)
+        answer = self._session.send(call, timeout, address, lambda: min(left(), self._left()))
+        return self._heard.answered(answer)
 
 
 def _answer(raw: urllib3.BaseHTTPResponse, patience: Callable[[], float]) -> Answer:
@@ -268,10 +274,6 @@ def body(answer: Answer, limit: int = LARGEST_BODY) -> bytes:
     return b"".join(pieces)
 
 
-def _unreachable() -> errors.Unreachable:
-    return errors.Unreachable("The upstream could not be reached. Try again later.")
-
-
 def _no_answer() -> errors.BadUpstream:
     return errors.BadUpstream("The upstream closed the connection without a usable answer.")
 
@@ -289,7 +291,7 @@ def _of_connection(error: Exception, timeout: float) -> errors.GateError:
             code="upstream_tls_error",
         )
     if isinstance(error, _NEVER_CONNECTED):
-        return _unreachable()
+        return errors.Unreachable("The upstream could not be reached. Try again later.")
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return _silent(timeout)
     return _no_answer()

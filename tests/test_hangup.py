@@ -80,6 +80,8 @@ def test_a_client_that_leaves_ends_the_upstream_call(
     assert line["usage_estimated"] is True
     assert line["usage"] == {"prompt_tokens": 3, "completion_tokens": tokens}
     assert line["error_code"] == "client_left"
+    assert line["cause"].startswith("the client closed its connection")
+    assert "said" not in line["upstream"]
 
 
 def test_every_route_ends_its_call(gate: Gateway, upstream: Upstream) -> None:

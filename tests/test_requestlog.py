@@ -107,7 +107,8 @@ def test_a_line_of_a_stream_that_the_client_left_says_so(
 
     (line,) = lines
     assert (line["status"], line["aborted"], line["usage_estimated"]) == (200, True, True)
-    assert "error" not in line
+    assert line["cause"] == "the client closed its connection while the answer was sent"
+    assert {"error", "upstream"} & {*line} == set()
 
 
 def test_a_stream_that_was_never_read_was_left_too(
