@@ -3,69 +3,51 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import IO
 from typing import Any
 from typing import NoReturn
 from wsgiref.types import WSGIApplication
 
 import click
-from gunicorn.app.base import BaseApplication
 
 from llmgate import config
 from llmgate import create_app
+from llmgate import environment
+from llmgate import listening
 from llmgate import warnings
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
 from llmgate.version import VERSION
 
 
-class _Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with our settings module, what the command line says over it, and our app."""
+class _Misused(click.UsageError):
+    """A wrong option, told in one line."""
 
-    def __init__(self, made: Callable[[], WSGIApplication], options: dict[str, Any]) -> None:
-        self._made = made
-        self._options = options
-        super().__init__()
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it."""
+        said = " ".join(self.message.split()).removesuffix(".")
+        click.echo(f"llmgate: {said}; llmgate --help lists the options", file, err=True)
 
-    def load_config(self) -> None:
-        """Take the settings of `gunicorn_conf`, then the options."""
-        from llmgate import gunicorn_conf
 
-        for name in self.cfg.settings:
-            value = getattr(gunicorn_conf, name, None)
-            if value is not None:
-                self.cfg.set(name, value)
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
+class _Command(click.Command):
+    """A command that is told in one line what is wrong with its options."""
 
-    def load(self) -> WSGIApplication:
-        """Return the application, made after gevent has replaced what it replaces."""
-        return self._made()
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return what is left of *args*; raises click.UsageError."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _Misused(error.format_message(), ctx) from None
 
 
 def _fail(message: str) -> NoReturn:
     """End with *message* on one line and the exit code of a wrong command."""
     click.echo(f"llmgate: {message}", err=True)
     sys.exit(2)
-
-
-def _port(host: str, port: int) -> int:
-    """Return *port* of *host*, for 0 a free one; ends with a clear line if it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            return int(probe.getsockname()[1])
-        except OSError as error:
-            _fail(
-                f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, or choose"
-                " another with --port (or PORT) and --host"
-            )
 
 
 def _app(settings: config.Settings, read: Callable[[], config.Settings]) -> WSGIApplication:
@@ -82,14 +64,24 @@ def _hello(settings: config.Settings, host: str, port: int) -> str:
     return f"llmgate {VERSION} on http://{host}:{port} serves {', '.join(names[:8])}{more}"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def _checked(path: str | None, settings: config.Settings) -> None:
+    """Print that the configuration is valid, and what is to be known of it."""
+    click.echo(f"{Path(path).name if path else 'the environment'}: valid")
+    for warning in warnings(settings):
+        click.echo(f"llmgate: warning: {warning}", err=True)
+
+
+_HOW = "with --port (or PORT) and --host (or HOST)"
+
+
+@click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-m", "--model", help="Serve every request with this model.")
 @click.option(
     "-c", "--config", "path", envvar="LLMGATE_CONFIG", help="YAML file, as LiteLLM's config.yaml."
 )
 @click.option("--host", envvar="HOST", default="0.0.0.0", show_default=True)
 @click.option(
-    "-p", "--port", envvar="PORT", type=click.IntRange(0, 65535), default=4000, show_default=True
+    "-p", "--port", type=click.IntRange(0, 65535), help="0: any free one.  [default: PORT, or 4000]"
 )
 @click.option("--api-base", "--api_base", help="Where the model of --model is served.")
 @click.option(
@@ -107,7 +99,7 @@ def main(  # noqa: PLR0913 - one argument for each option
     model: str | None,
     path: str | None,
     host: str,
-    port: int,
+    port: int | None,
     api_base: str | None,
     drop_params: bool,
     temperature: float | None,
@@ -126,16 +118,17 @@ def main(  # noqa: PLR0913 - one argument for each option
     overrides = Overrides(model, api_base, drop_params, temperature, max_tokens)
     read = partial(config.load, path, os.environ, overrides)
     try:
+        said = environment.server(os.environ)
         settings = read()
+        if check:
+            _checked(path, settings)
+            return
+        port = listening.port(host, said.port if port is None else port, False, _HOW)
     except ConfigError as error:
         _fail(str(error))
-    if check:
-        click.echo(f"{Path(path).name if path else 'the environment'}: valid")
-        for warning in warnings(settings):
-            click.echo(f"llmgate: warning: {warning}", err=True)
-        return
-    port = _port(host, port)
     options = {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
     options |= {k: str(v) for k, v in {"workers": workers, "threads": threads}.items() if v}
+    from llmgate import server  # gunicorn, which ends in a traceback if WEB_CONCURRENCY is wrong
+
     click.echo(_hello(settings, host, port), err=True)
-    _Server(partial(_app, settings, read), options).run()
+    server.Server(partial(_app, settings, read), options).run()

@@ -11,34 +11,55 @@ import os
 import resource
 import socket
 import struct
+import sys
 from pathlib import Path
 from typing import Any
+from typing import NoReturn
 
+from llmgate import environment
+from llmgate import listening
 from llmgate.deployments import ConfigError
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
 _MOST_FILES = 65536
 
 
-def _number(name: str, default: int) -> int:
-    """Return the positive whole number in the environment variable *name*, else *default*."""
-    text = os.environ.get(name, "")
-    return int(text) if text.isdecimal() and int(text) > 0 else default
-
-
-READ_TIMEOUT = _number("LLMGATE_READ_TIMEOUT", 15)
-"""Seconds that a client may take to send the head of a request, or more of its body."""
-
-WRITE_TIMEOUT = _number("LLMGATE_WRITE_TIMEOUT", 10)
-"""Seconds that a client may take to read anything."""
-
-
 def _worker_class() -> str:
     """Return gevent's worker if it is installed, else threads; LLMGATE_WORKER_CLASS decides."""
     chosen = os.environ.get("LLMGATE_WORKER_CLASS")
+    there = importlib.util.find_spec("gevent") is not None
+    if chosen == "gevent" and not there:
+        raise ConfigError(
+            "LLMGATE_WORKER_CLASS is gevent, which is not installed: run pip install"
+            " 'llmgate[gevent]', or unset it"
+        )
     if not chosen:
-        chosen = "gevent" if importlib.util.find_spec("gevent") else "gthread"
+        chosen = "gevent" if there else "gthread"
+    if "." not in chosen and chosen not in _WORKERS:
+        raise ConfigError(
+            f"the environment variable LLMGATE_WORKER_CLASS is {chosen[:40]!r}; set it to gthread"
+            " or gevent, or unset it"
+        )
     return _WORKERS.get(chosen, chosen)
+
+
+def _end(error: ConfigError) -> NoReturn:
+    """End with *error* on one line and the exit code of a wrong command."""
+    sys.stderr.write(f"llmgate: {error}\n")
+    sys.exit(2)
+
+
+try:
+    _said = environment.server(os.environ)
+    worker_class = _worker_class()
+except ConfigError as error:
+    _end(error)
+
+READ_TIMEOUT = _said.read_timeout
+"""Seconds that a client may take to send the head of a request, or more of its body."""
+
+WRITE_TIMEOUT = _said.write_timeout
+"""Seconds that a client may take to read anything."""
 
 
 def _files() -> int:
@@ -51,12 +72,10 @@ def _files() -> int:
     return wanted
 
 
-_host = os.environ.get("HOST") or "0.0.0.0"
-bind = f"{f'[{_host}]' if ':' in _host else _host}:{_number('PORT', 4000)}"
-workers = _number("WEB_CONCURRENCY", 2)
-worker_class = _worker_class()
+bind = f"{f'[{_said.host}]' if ':' in _said.host else _said.host}:{_said.port}"
+workers = _said.workers
 _most = 2048 if worker_class == _WORKERS["gevent"] else 1024  # requests; threads come when needed
-threads = min(_number("LLMGATE_THREADS", _most), max(16, (_files() - 100) // 3))
+threads = min(_said.threads or _most, max(16, (_files() - 100) // 3))
 worker_connections = threads + min(1000, threads * 2)
 preload_app = True
 timeout = 60  # of a worker's heartbeat; a request may take longer
@@ -72,6 +91,19 @@ accesslog = None
 # without the query string, which may hold a key, for those who turn it on
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 logger_class = "llmgate.workers.Logger"
+
+
+def nworkers_changed(server: Any, new: int, old: int | None) -> None:
+    """End at once, in one line, if the addresses are not to be had: gunicorn takes five seconds.
+
+    It is the first of gunicorn's hooks: nothing is loaded yet, and no pid file written.
+    """
+    if old is not None or listening.inherits(os.environ, os.getpid()):
+        return
+    try:
+        listening.check(server.cfg.address, server.cfg.reuse_port, "with PORT, HOST or --bind")
+    except ConfigError as error:
+        _end(error)
 
 
 def when_ready(server: Any) -> None:

@@ -26,6 +26,7 @@ from testing.upstream import chat_completion
 from testing.upstream import json_answer
 
 from llmgate import cli
+from llmgate import server as gunicorns
 from llmgate.providers import PROVIDERS
 from llmgate.version import VERSION
 
@@ -93,7 +94,7 @@ def test_an_option_may_be_spelled_both_ways(line: str, wanted: Any) -> None:
         "model": None,
         "path": None,
         "host": "0.0.0.0",
-        "port": 4000,
+        "port": None,
         "api_base": None,
         "drop_params": False,
         "temperature": None,
@@ -111,17 +112,17 @@ def test_an_option_may_be_spelled_both_ways(line: str, wanted: Any) -> None:
     [
         (
             "",
-            {"PORT": "5000", "HOST": "127.0.0.1", "LLMGATE_CONFIG": "x"},
-            (5000, "127.0.0.1", "x"),
+            {"HOST": "127.0.0.1", "LLMGATE_CONFIG": "x"},
+            ("127.0.0.1", "x"),
         ),
-        ("", {"PORT": "", "HOST": "", "LLMGATE_CONFIG": ""}, (4000, "0.0.0.0", None)),
-        ("-p 1 --host h -c y", {"PORT": "5000", "HOST": "i", "LLMGATE_CONFIG": "x"}, (1, "h", "y")),
+        ("", {"HOST": "", "LLMGATE_CONFIG": ""}, ("0.0.0.0", None)),
+        ("--host h -c y", {"HOST": "i", "LLMGATE_CONFIG": "x"}, ("h", "y")),
     ],
 )
 def test_the_environment_says_what_the_line_does_not(args: str, env: Any, wanted: Any) -> None:
     got = parsed(*args.split(), **env)
 
-    assert (got["port"], got["host"], got["path"]) == wanted
+    assert (got["host"], got["path"]) == wanted
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,35 @@ def test_a_wrong_option_is_refused(line: str) -> None:
         parsed(*line.split())
 
     assert caught.value.exit_code == 2
-    assert run(*line.split()).exit_code == 2
+    told = run(*line.split())
+    assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+    assert told.stderr.startswith("llmgate: ")
+    assert told.stderr.endswith("; llmgate --help lists the options\n")
+
+
+@pytest.mark.parametrize("command", [MODULE, SCRIPT])
+@pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY", "LLMGATE_THREADS"])
+def test_a_number_of_the_environment_that_is_none_is_one_line(
+    command: list[str], name: str
+) -> None:
+    kept = {each: os.environ[each] for each in KEPT if each in os.environ}
+
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**kept, name: "x"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"llmgate: the environment variable {name} is 'x'; set it to a")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_number_does_not_keep_help_from_being_read() -> None:
+    assert run("--help", PORT="x").exit_code == 0
 
 
 def test_the_version_is_said() -> None:
@@ -164,7 +193,7 @@ def test_help_names_every_option() -> None:
 def test_options_reach_gunicorns_settings() -> None:
     app = Flask("x")
 
-    server = cli._Server(lambda: app, {"bind": "127.0.0.1:5", "workers": "3", "threads": "7"})
+    server = gunicorns.Server(lambda: app, {"bind": "127.0.0.1:5", "workers": "3", "threads": "7"})
 
     assert (server.cfg.address, server.cfg.workers, server.cfg.threads) == (
         [("127.0.0.1", 5)],
@@ -258,9 +287,10 @@ def test_a_port_in_use_is_named_with_the_remedy(host: str) -> None:
         got = run("--host", host, PORT=str(port))
 
     assert (got.exit_code, got.stdout) == (2, "")
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     assert got.stderr == (
-        f"llmgate: cannot listen on {host}:{port}: Address already in use; stop what uses it, or"
-        " choose another with --port (or PORT) and --host\n"
+        f"llmgate: cannot listen on {shown}: Address already in use; stop what uses it, or choose"
+        " another port, with --port (or PORT) and --host (or HOST)\n"
     )
 
 

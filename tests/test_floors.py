@@ -28,7 +28,8 @@ FLOORS = {
     8: "tokens",
     9: "deployments userconfig config flows answers calls dispatch batch",
     10: "endpoints requestlog",
-    11: "__init__ __main__ cli greenlets workers gunicorn_conf app",
+    11: """__init__ __main__ cli server environment listening greenlets workers gunicorn_conf
+    app""",
 }
 """The modules and packages of each floor: they import from their own floor or from below it."""
 
@@ -38,7 +39,7 @@ LANDLORDS = {
     "flask": "endpoints __init__ app",
     "werkzeug": "endpoints __init__",
     "click": "cli",
-    "gunicorn": "cli greenlets workers endpoints",
+    "gunicorn": "server greenlets workers endpoints",
     "requests": "upstream connections",
     "urllib3": "upstream connections",
     "yaml": "config",

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import gc
+import os
 import runpy
+import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from testing.gateway import CONF
+from testing.gateway import KEPT
+from testing.gateway import ROOT
+from testing.workers import WORKERS
 
 from llmgate import gunicorn_conf
 
@@ -26,10 +34,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, **env: str) -> dict[str, Any]:
     [
         ({}, "0.0.0.0:4000"),
         ({"PORT": "80"}, "0.0.0.0:80"),
-        ({"PORT": "x", "HOST": ""}, "0.0.0.0:4000"),
-        ({"PORT": "²"}, "0.0.0.0:4000"),
-        ({"PORT": "0"}, "0.0.0.0:4000"),
-        ({"PORT": "-1", "HOST": "127.0.0.1"}, "127.0.0.1:4000"),
+        ({"PORT": "", "HOST": ""}, "0.0.0.0:4000"),
+        ({"HOST": "127.0.0.1"}, "127.0.0.1:4000"),
         ({"PORT": "80", "HOST": "::"}, "[::]:80"),
     ],
 )
@@ -68,7 +74,7 @@ def test_gunicorn_takes_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, True, "llmgate.greenlets.Worker"),
         ({}, False, "llmgate.workers.Worker"),
         ({"LLMGATE_WORKER_CLASS": "gthread"}, True, "llmgate.workers.Worker"),
-        ({"LLMGATE_WORKER_CLASS": "gevent"}, False, "llmgate.greenlets.Worker"),
+        ({"LLMGATE_WORKER_CLASS": "gevent"}, True, "llmgate.greenlets.Worker"),
         ({"LLMGATE_WORKER_CLASS": "my.Worker"}, True, "my.Worker"),
     ],
 )
@@ -87,3 +93,107 @@ def test_what_is_loaded_before_the_fork_is_frozen() -> None:
 
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        (
+            {"PORT": "x"},
+            "the environment variable PORT is 'x'; set it to a whole number from 1 to 65535, or"
+            " unset it",
+        ),
+        (
+            {"LLMGATE_WORKER_CLASS": "threads"},
+            "the environment variable LLMGATE_WORKER_CLASS is 'threads'; set it to gthread or"
+            " gevent, or unset it",
+        ),
+        (
+            {"LLMGATE_WORKER_CLASS": "gevent"},
+            "LLMGATE_WORKER_CLASS is gevent, which is not installed: run pip install"
+            " 'llmgate[gevent]', or unset it",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_environment_ends_it_in_one_line(
+    env: Any, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(SystemExit) as caught:
+        settings(monkeypatch, **env)
+
+    assert caught.value.code == 2
+    assert capsys.readouterr() == ("", f"llmgate: {message}\n")
+
+
+def server(*addresses: Any) -> Any:
+    return SimpleNamespace(cfg=SimpleNamespace(address=addresses, reuse_port=False))
+
+
+def test_an_address_in_use_ends_it_before_gunicorn_tries(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = taken.getsockname()
+
+        with pytest.raises(SystemExit) as caught:
+            gunicorn_conf.nworkers_changed(server("/a/socket", 5, address), 2, None)
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        f"llmgate: cannot listen on 127.0.0.1:{address[1]}: Address already in use; stop what uses"
+        " it, or choose another port, with PORT, HOST or --bind\n"
+    )
+
+
+def test_sockets_that_it_has_already_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = server(taken.getsockname())
+        gunicorn_conf.nworkers_changed(own, 3, 2)
+        with monkeypatch.context() as patch:
+            patch.setenv("LISTEN_PID", str(os.getpid()))
+            gunicorn_conf.nworkers_changed(own, 2, None)
+        monkeypatch.setenv("GUNICORN_FD", "7")
+        gunicorn_conf.nworkers_changed(own, 2, None)
+
+
+# -- the real thing
+
+
+def begun(*args: str, **env: str) -> tuple[int, str, str]:
+    """Return exit code and output of gunicorn with *args*."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", CONF, *args, "app:app"],
+        cwd=ROOT,
+        env={**kept, **env},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+@pytest.mark.parametrize("bound", [False, True])
+def test_gunicorn_ends_at_once_if_the_port_is_in_use(worker: str, bound: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        env = {} if bound else {"PORT": port, "HOST": "127.0.0.1"}
+        args = ["--bind", f"127.0.0.1:{port}"] if bound else []
+
+        code, out, err = begun(*args, LLMGATE_WORKER_CLASS=worker, **env)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"llmgate: cannot listen on 127.0.0.1:{port}: Address already in use; ")
+    assert err.count("\n") == 1  # gunicorn's own tries are eleven
+
+
+@pytest.mark.parametrize("name", ["PORT", "LLMGATE_THREADS", "LLMGATE_READ_TIMEOUT"])
+def test_gunicorn_ends_in_one_line_if_a_number_is_none(name: str) -> None:
+    code, out, err = begun(**{name: "x"})
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"llmgate: the environment variable {name} is 'x'; set it to a whole")
+    assert err.count("\n") == 1

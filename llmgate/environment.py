@@ -1,0 +1,46 @@
+"""What the environment says of the server: where it listens, how much it does at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from llmgate.deployments import ConfigError
+
+_LONGEST_SHOWN = 40
+
+
+class Server(NamedTuple):
+    """The server's own variables, read; None: the variable says nothing."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int | None
+    read_timeout: int  # seconds
+    write_timeout: int
+
+
+def server(environ: Mapping[str, str]) -> Server:
+    """Return what *environ* says of the server; raises ConfigError for the first wrong number."""
+    return Server(
+        host=environ.get("HOST") or "0.0.0.0",
+        port=_number(environ, "PORT", 65535) or 4000,
+        workers=_number(environ, "WEB_CONCURRENCY", 1000) or 2,
+        threads=_number(environ, "LLMGATE_THREADS", 65535),
+        read_timeout=_number(environ, "LLMGATE_READ_TIMEOUT", 86400) or 15,
+        write_timeout=_number(environ, "LLMGATE_WRITE_TIMEOUT", 86400) or 10,
+    )
+
+
+def _number(environ: Mapping[str, str], name: str, most: int) -> int | None:
+    """Return the number in the variable *name*, None if it is not set or empty."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most:
+        return int(text)
+    raise ConfigError(
+        f"the environment variable {name} is {text[:_LONGEST_SHOWN]!r}; set it to a whole number"
+        f" from 1 to {most}, or unset it"
+    )
