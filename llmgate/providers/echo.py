@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterable
+import time
+import uuid
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,7 @@ _OPERATIONS = ("chat", "completions", "embeddings", "moderations")
 _TOKEN = re.compile(r"\s*\S+|\s+\Z")
 _DIMENSIONS = 8
 _MOST_DIMENSIONS = 4096
+_MOST_CHOICES = 128
 _CATEGORIES = (
     "harassment",
     "harassment/threatening",
@@ -104,24 +106,28 @@ def _limited(body: Mapping[str, Any], said: str) -> tuple[list[str], str]:
     return (words[:limit], "length") if 0 < limit < len(words) else (words, "stop")
 
 
+def _times(body: Mapping[str, Any]) -> int:
+    """Return how many choices are wanted; raises InvalidRequest."""
+    wanted: int = body.get("n") or 1
+    if wanted > _MOST_CHOICES:
+        raise errors.InvalidRequest(f"echo gives at most {_MOST_CHOICES} choices.", param="n")
+    return wanted
+
+
 def _usage(body: Mapping[str, Any], words: list[str]) -> dict[str, int]:
-    """Return the counts of what was told and of what is answered."""
+    """Return the counts of what was told and of what is answered, in all choices."""
     told = [text_of(message.get("content")) for message in body.get("messages", ())]
     asked = sum(len(tokens(text)) for text in told or [_prompt(body)])
-    return {
-        "prompt_tokens": asked,
-        "completion_tokens": len(words),
-        "total_tokens": asked + len(words),
-    }
+    said = len(words) * _times(body)
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 
 def _head(path: str, body: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return what replies and chunks share; the id is made of the request."""
-    digest = hashlib.sha256(openai.encoded(body)).hexdigest()[:24]
+    """Return what replies and chunks share."""
     return {
-        "id": f"{'chatcmpl' if path == '/chat/completions' else 'cmpl'}-{digest}",
+        "id": f"{'chatcmpl' if path == '/chat/completions' else 'cmpl'}-{uuid.uuid4().hex[:24]}",
         "object": kind,
-        "created": 0,
+        "created": int(time.time()),
         "model": body["model"],
         "system_fingerprint": None,
     }
@@ -134,26 +140,29 @@ def _completion(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"text": text}
     if path == "/chat/completions":
         said = {"message": {"role": "assistant", "content": text, "refusal": None}}
-    choice = {"index": 0, **said, "logprobs": None, "finish_reason": reason}
+    choices = [
+        {"index": at, **said, "logprobs": None, "finish_reason": reason}
+        for at in range(_times(body))
+    ]
     kind = "chat.completion" if path == "/chat/completions" else "text_completion"
-    return {**_head(path, body, kind), "choices": [choice], "usage": _usage(body, words)}
+    return {**_head(path, body, kind), "choices": choices, "usage": _usage(body, words)}
 
 
 def _chunks(path: str, body: Mapping[str, Any], said: str) -> Iterator[dict[str, Any]]:
-    """Yield the reply as chunks of a word each, the last one with the usage."""
+    """Yield the reply as chunks of a word each, the choices in turn; the last has the usage."""
     words, reason = _limited(body, said)
     chat = path == "/chat/completions"
     head = _head(path, body, "chat.completion.chunk" if chat else "text_completion")
-    deltas: Iterable[dict[str, Any]] = ({"text": word} for word in words)
+    deltas: list[dict[str, Any]] = [{"text": word} for word in words]
     end: dict[str, Any] = {"text": ""}
     if chat:
         first = {"delta": {"role": "assistant", "content": "", "refusal": None}}
         deltas = [first, *({"delta": {"content": word}} for word in words)]
         end = {"delta": {}}
-    for delta in deltas:
-        choice = {"index": 0, **delta, "logprobs": None, "finish_reason": None}
-        yield {**head, "choices": [choice]}
-    yield {**head, "choices": [{"index": 0, **end, "logprobs": None, "finish_reason": reason}]}
+    for delta, why in [*((delta, None) for delta in deltas), (end, reason)]:
+        for at in range(_times(body)):
+            choice = {"index": at, **delta, "logprobs": None, "finish_reason": why}
+            yield {**head, "choices": [choice]}
     yield {**head, "choices": [], "usage": _usage(body, words)}
 
 
@@ -198,7 +207,11 @@ def _moderation(body: Mapping[str, Any]) -> dict[str, Any]:
         "category_applied_input_types": {name: ["text"] for name in _CATEGORIES},
     }
     count = len(given) if isinstance(given, list) and isinstance(given[0], str) else 1
-    return {"id": "modr-echo", "model": body["model"], "results": [result] * count}
+    return {
+        "id": f"modr-{uuid.uuid4().hex[:24]}",
+        "model": body["model"],
+        "results": [result] * count,
+    }
 
 
 _REPLIES = {"/embeddings": _embeddings, "/moderations": _moderation}

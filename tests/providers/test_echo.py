@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -124,9 +125,62 @@ def test_each_word_is_an_event_of_its_own(name: str) -> None:
     assert len(found) == 3 + (4 if name == "chat" else 3)
 
 
-def test_the_same_request_is_answered_alike_and_another_by_another_id() -> None:
-    assert reply("chat", messages=user("a")) == reply("chat", messages=user("a"))
-    assert reply("chat", messages=user("a"))["id"] != reply("chat", messages=user("b"))["id"]
+@pytest.mark.parametrize("name", ["chat", "completions", "moderations"])
+def test_each_answer_has_an_id_of_its_own(name: str) -> None:
+    body = {"messages": user("a"), "prompt": "a", "input": "a"}
+
+    assert reply(name, **body)["id"] != reply(name, **body)["id"]
+
+
+@pytest.mark.parametrize("name", ["chat", "completions"])
+def test_it_says_when_it_answered(name: str) -> None:
+    body = {"messages": user("a"), "prompt": "a"}
+    before = int(time.time())
+
+    told = [reply(name, **body), *events(name, **body)]
+
+    assert all(before <= each["created"] <= time.time() for each in told)
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 3, 128, None])
+def test_there_are_as_many_choices_as_are_wanted(wanted: int | None) -> None:
+    count = wanted or 1
+
+    got = reply("chat", messages=user("a b"), n=wanted)
+
+    assert [choice["index"] for choice in got["choices"]] == list(range(count))
+    assert {choice["message"]["content"] for choice in got["choices"]} == {"a b"}
+    assert got["usage"] == {
+        "prompt_tokens": 2,
+        "completion_tokens": 2 * count,
+        "total_tokens": 2 + 2 * count,
+    }
+    texts = reply("completions", prompt="a b", n=wanted)
+    assert [choice["text"] for choice in texts["choices"]] == ["a b"] * count
+    assert texts["usage"] == got["usage"]
+
+
+@pytest.mark.parametrize("name", ["chat", "completions"])
+def test_chunks_of_several_choices_join_to_the_whole_reply(name: str) -> None:
+    body = {"messages": user("a b c"), "prompt": "a b c", "n": 2, "max_tokens": 2}
+
+    got = events(name, **body)
+
+    whole = reply(name, **body)
+    assert got[-1]["usage"] == whole["usage"]
+    for at in (0, 1):
+        mine = [c for event in got for c in event["choices"] if c["index"] == at]
+        said = [choice.get("text") or choice.get("delta", {}).get("content", "") for choice in mine]
+        assert "".join(said) == "a b"
+        assert [choice["finish_reason"] for choice in mine[-2:]] == [None, "length"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_too_many_choices_are_refused(stream: bool) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        pieces("chat", {"messages": user("a"), "n": 129, "stream": stream})
+
+    assert caught.value.param == "n"
 
 
 # -- what it counts
