@@ -30,7 +30,8 @@ def _weight(value: Any) -> int:
     if isinstance(value, str):
         return len(value.encode("utf-8", "replace"))
     if isinstance(value, list):
-        return sum(map(_weight, value))
+        ids = sum(type(item) is int for item in value)  # of tokens
+        return ids * BYTES_PER_TOKEN + sum(map(_weight, value))
     if isinstance(value, dict):
         return _weight_of_object(value)
     return 0

@@ -16,9 +16,9 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
+from llmgate import estimates
 from llmgate import hangup
 from llmgate import heartbeat
-from llmgate import params
 from llmgate import redact
 from llmgate import sse
 from llmgate.contract import Answer
@@ -85,14 +85,22 @@ def failed(error: errors.GateError, meter: Meter) -> None:
     meter.failed(error)
     if isinstance(error, hangup.ClientLeft):
         meter.aborted = True
-        _estimate(meter, meter.body or {}, 0)
+        _estimate(meter, meter.body or {}, 0, ended=False)
 
 
-def _estimate(meter: Meter, body: Body, events: int) -> None:
-    """Tell *meter* what *body* and so many *events* may have used, if nobody else did."""
-    if not meter.usage or meter.usage_estimated:
-        prompt = params.text_length(body) // _BYTES_PER_TOKEN
-        meter.estimated({"prompt_tokens": prompt, "completion_tokens": events})
+def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
+    """Tell *meter* what *body* and so many *events* may have used, if nobody else did.
+
+    What was said at the beginning of a stream that never *ended* is not all that was used.
+    """
+    said = meter.usage
+    guess = {"prompt_tokens": estimates.tokens(body), "completion_tokens": events}
+    if said and not meter.usage_estimated:
+        if ended:
+            return
+        least = {"prompt_tokens": 1, "completion_tokens": events // 2}
+        guess = {name: guess[name] for name in guess if said.get(name, 0) < least[name]}
+    meter.estimated(guess, more=True)
 
 
 def _has_left() -> bool:
@@ -135,13 +143,14 @@ def _flow(
     client's connection is broken, for a whole answer it must not seem.
     """
     meter, answer = attempt.meter, attempt.answer
-    events = first.count(b"data:")
+    events, ended = first.count(b"data:"), False
     try:
         yield first
         for block in heartbeat.over(blocks):
             events += block.count(b"data:")
             yield block
         answer.finish()
+        ended = True
         meter.aborted = _has_left()
     except errors.GateError as error:
         failed(error, meter)
@@ -151,11 +160,11 @@ def _flow(
         yield write_error(error)
     finally:
         answer.close()
-        if attempt.name in openai.STREAMED and (events or not meter.usage):  # a front may count
-            _estimate(meter, attempt.body, events)
+        if attempt.name in _IN_TOKENS and (events or not meter.usage):  # a front may count
+            _estimate(meter, attempt.body, events, ended)
 
 
-_BYTES_PER_TOKEN = 4
+_IN_TOKENS = openai.STREAMED | {"messages", "responses"}
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
 

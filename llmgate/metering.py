@@ -121,9 +121,12 @@ class Meter:
         if isinstance(model, str):
             self._model = model
 
-    def estimated(self, usage: Usage) -> None:
-        """Note what was used as far as can be guessed by now, unless the upstream has said."""
-        if self.attempts and (self.usage_estimated or not self.usage):
+    def estimated(self, usage: Usage, more: bool = False) -> None:
+        """Note what was used as far as can be guessed by now, unless the upstream has said.
+
+        What is *more* than it said goes before that.
+        """
+        if self.attempts and usage and (more or self.usage_estimated or not self.usage):
             self.usage.update(usage)
             self.usage_estimated = True
 
@@ -231,7 +234,9 @@ class Meter:
         if error is None:
             return _LEFT if self.aborted else None
         cause = error.__cause__
-        return error.cause or (f"{type(cause).__name__}: {cause}"[:1000] if cause else None)
+        if error.cause or cause is None or cause is error:
+            return error.cause
+        return f"{type(cause).__name__}: {cause}"[:1000]
 
     def _told(self, error: errors.GateError) -> Mapping[str, Any]:
         """Return where the last call went, and what came in place of an answer."""

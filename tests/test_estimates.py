@@ -30,6 +30,9 @@ PICTURE = {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}
         ({"tools": [{"name": "now", "input_schema": {"type": ["object"]}}]}, 5),
         ({"prompt": "é" * 40}, 20),
         ({"prompt": "\ud800"}, 1),
+        ({"prompt": [1, 2, 3]}, 3),
+        ({"input": [[1, 2], [3]]}, 3),
+        ({"input": ["abc", True, None, 1.5]}, 1),
     ],
 )
 def test_what_a_model_reads_is_counted(request_: Any, wanted: int) -> None:

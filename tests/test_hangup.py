@@ -78,7 +78,7 @@ def test_a_client_that_leaves_ends_the_upstream_call(
     line = gate.log(lambda line: line["user"] == user)
     assert line["aborted"] is True
     assert line["usage_estimated"] is True
-    assert line["usage"] == {"prompt_tokens": 3, "completion_tokens": tokens}
+    assert line["usage"] == {"prompt_tokens": 8, "completion_tokens": tokens}
     assert line["error_code"] == "client_left"
     assert line["cause"].startswith("the client closed its connection")
     assert "said" not in line["upstream"]

@@ -31,7 +31,7 @@ from llmgate import errors
 from llmgate import hangup
 
 AppFor = Callable[..., FlaskClient]
-FRONTS = (CHAT, "/v1/messages", "/v1/responses", "/api/engine/chat")
+FRONTS = (CHAT, "/v1/messages", "/v1/responses", "/api/engine/chat/openai")
 HTML = {"content-type": "text/html"}
 AGAIN = {
     admission.Overloaded,
