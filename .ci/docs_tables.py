@@ -106,8 +106,8 @@ def endpoints() -> str:
     return table(head, sorted(_routes(app), key=_rank))
 
 
-_ORDER = "chat completions embeddings responses messages models model images audio moderations"
-_ORDER += " rerank utils health / api llmstudio"
+_ORDER = "chat completions embeddings responses messages beta models model images audio"
+_ORDER += " moderations rerank utils health / api llmstudio"
 
 
 def _rank(row: Row) -> int:
@@ -138,7 +138,7 @@ def _alike(paths: list[str]) -> tuple[str, str]:
         if alike <= set(left) and not path.startswith(("/engines/", "/deployments/")):
             left = [each for each in left if each not in alike]
             shown.append(f"/v1{path}")
-    azure = {path for path in left if "<path:model>" in path}
+    azure = {path for path in left if "/engines/<path" in path or "/deployments/<path" in path}
     words = [*(["prefixes"] if shown else []), *(["by model"] if azure else [])]
     more = [*shown[1:], *(path for path in left if path not in azure)]
     first = shown[0] if shown else more.pop(0)

@@ -27,6 +27,8 @@ from llmgate.endpoints import common
 from llmgate.endpoints import completions
 from llmgate.endpoints import embeddings
 from llmgate.endpoints import engine
+from llmgate.endpoints import generate
+from llmgate.endpoints import generate_models
 from llmgate.endpoints import health
 from llmgate.endpoints import images
 from llmgate.endpoints import messages
@@ -44,6 +46,8 @@ _BLUEPRINTS = (
     completions.blueprint,
     embeddings.blueprint,
     engine.blueprint,
+    generate.blueprint,
+    generate_models.blueprint,
     health.blueprint,
     images.blueprint,
     messages.blueprint,

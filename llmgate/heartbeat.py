@@ -31,7 +31,10 @@ _Headers = list[tuple[str, str]]
 _SHORTEST_PAUSE = 0.02
 _SPACE = b" "
 _COMMENT = b": keepalive\n\n"
-_PINGS = {"messages": b'event: ping\ndata: {"type": "ping"}\n\n'}
+_PINGS = {
+    "messages": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "generate": b"\n\n",  # google-genai takes comments for JSON
+}
 _JSON: _Headers = [("Content-Type", "application/json")]
 _STREAM: _Headers = [
     ("Content-Type", "text/event-stream; charset=utf-8"),

@@ -54,13 +54,18 @@ OPENAI: Mapping[str, frozenset[str]] = {
         """model messages max_tokens temperature top_p stream tools tool_choice
         service_tier""".split()
     ),
+    "generate": frozenset(
+        """temperature top_p n stop seed max_tokens max_completion_tokens presence_penalty
+        frequency_penalty""".split()
+    ),
     "responses": frozenset(
         """model input stream stream_options temperature top_p tools tool_choice user store
         parallel_tool_calls top_logprobs service_tier prompt_cache_key prompt_cache_retention
         safety_identifier""".split()
     ),
 }
-"""OpenAI's parameters by operation; of Anthropic's messages those that go by the same names."""
+"""OpenAI's parameters by operation; of Anthropic's messages those that go by the same names, of
+Gemini's contents those that a deployment may have as defaults."""
 
 _ALL = frozenset().union(*OPENAI.values())
 

@@ -17,6 +17,7 @@ from llmgate.contract import Deployment
 from llmgate.dialects import chat
 from llmgate.dialects import gemini_contents
 from llmgate.dialects import gemini_tools
+from llmgate.dialects import google_names
 
 PARAMS = frozenset(
     """model messages stream stream_options user temperature top_p n stop seed max_tokens
@@ -26,7 +27,7 @@ PARAMS = frozenset(
 )
 """OpenAI's parameters that Gemini takes or that change nothing in its answer."""
 
-_SETTINGS = (
+SETTINGS = (
     ("temperature", "temperature"),
     ("top_p", "topP"),
     ("n", "candidateCount"),
@@ -36,7 +37,7 @@ _SETTINGS = (
 )
 """OpenAI's name and Google's."""
 
-_GENERATION = frozenset(
+GENERATION = frozenset(
     """topK topP candidateCount maxOutputTokens stopSequences responseMimeType responseSchema
     responseJsonSchema responseModalities responseLogprobs presencePenalty frequencyPenalty
     speechConfig imageConfig thinkingConfig mediaResolution audioTimestamp enableAffectiveDialog
@@ -96,7 +97,7 @@ def request(body: Body, deployment: Deployment) -> dict[str, Any]:
         "generationConfig": _generation(given, model, own),
         "serviceTier": _TIERS.get(given.get("service_tier") or ""),
     }
-    beside = {name: value for name, value in own.items() if name not in _GENERATION}
+    beside = {name: value for name, value in own.items() if name not in GENERATION}
     beside.pop("generationConfig", None)
     return {**{name: value for name, value in made.items() if value}, **beside}
 
@@ -121,19 +122,13 @@ def _own_name(key: str) -> str | None:
     """Return Google's JSON name for a *key* that is not OpenAI's, None for one that is."""
     if key in PARAMS or key == "thinking":
         return None
-    name = _camel(key)
-    return name if name in _GENERATION or name in _TOP else key
-
-
-def _camel(key: str) -> str:
-    """Return a *key* such as `top_k` as Google's JSON writes it: `topK`."""
-    first, *others = key.split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in others)
+    name = google_names.camel(key)
+    return name if name in GENERATION or name in _TOP else key
 
 
 def _generation(body: Body, model: str, own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the generationConfig: OpenAI's parameters, then what *own* says in Google's words."""
-    made = {name: body[key] for key, name in _SETTINGS if body.get(key) is not None}
+    made = {name: body[key] for key, name in SETTINGS if body.get(key) is not None}
     limit, stops = chat.limit(body), chat.stops(body)
     if limit is not None:
         made["maxOutputTokens"] = limit
@@ -144,9 +139,9 @@ def _generation(body: Body, model: str, own: Mapping[str, Any]) -> dict[str, Any
     made.update(_logprobs(body))
     made.update(_output(body.get("response_format") or {}))
     made.update(_thinking(body, model))
-    made.update({name: value for name, value in own.items() if name in _GENERATION})
+    made.update({name: value for name, value in own.items() if name in GENERATION})
     whole = own.get("generationConfig") or {}
-    made.update({_camel(name): value for name, value in whole.items()})
+    made.update({google_names.camel(name): value for name, value in whole.items()})
     return made
 
 

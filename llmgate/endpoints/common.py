@@ -47,6 +47,12 @@ def keyed(view: View) -> View:
     return view
 
 
+def keyed_in_query(view: View) -> View:
+    """Return *view*, marked as one that takes its key from the query too, as `?key=`."""
+    view.key_in_query = True  # type: ignore[attr-defined]
+    return keyed(view)
+
+
 def public(view: View) -> View:
     """Return *view*, marked as one that anybody may ask."""
     view.auth = "public"  # type: ignore[attr-defined]
@@ -151,7 +157,13 @@ def _shown_key() -> str | None:
     named = (request.headers.get(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
     basic = request.authorization  # LLMstudio's clients know no header, but http://any:key@host
     password = basic.password if basic and basic.type == "basic" else None
-    return next((key.strip() for key in (*named, password) if key), None)
+    return next((key.strip() for key in (*named, password, _key_in_query()) if key), None)
+
+
+def _key_in_query() -> str | None:
+    """Return the key in the query, where a view takes it from there."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return request.args.get("key") if getattr(view, "key_in_query", False) else None
 
 
 def _check_key(master_digest: bytes | None) -> None:

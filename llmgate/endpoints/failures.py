@@ -26,14 +26,14 @@ _SHAPES = "llmgate.error_shapes"
 
 
 def shaped(blueprint: Blueprint, shape: ErrorShape, *prefixes: str) -> None:
-    """Let errors on paths that begin with one of *prefixes* be told in *shape*.
+    """Let errors of *blueprint*'s views, and on paths that begin with *prefixes*, have *shape*.
 
-    It goes by the path, for where there is no view (404, 405) or it was not reached (401).
+    It goes by the path where there is no view (404, 405).
     """
 
     def record(state: Any) -> None:
         known = state.app.extensions.setdefault(_SHAPES, {})
-        known.update(dict.fromkeys(prefixes, shape))
+        known.update(dict.fromkeys((blueprint.name, *prefixes), shape))
 
     blueprint.record(record)
 
@@ -64,10 +64,12 @@ def error_response(error: errors.GateError) -> Response:
 
 def _shape() -> ErrorShape:
     """Return the shape of errors on the path of this request."""
-    for prefix, shape in current_app.extensions.get(_SHAPES, {}).items():
+    known: dict[str, ErrorShape] = current_app.extensions.get(_SHAPES, {})
+    if request.blueprint in known:
+        return known[request.blueprint]
+    for prefix, shape in known.items():
         if request.path.startswith(prefix):
-            found: ErrorShape = shape
-            return found
+            return shape
     return errors.GateError.body
 
 

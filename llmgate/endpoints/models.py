@@ -11,6 +11,7 @@ from flask import Response
 from llmgate import pricing
 from llmgate.contract import Deployment
 from llmgate.endpoints import common
+from llmgate.endpoints import generate_models
 
 blueprint = Blueprint("models", __name__)
 
@@ -21,6 +22,8 @@ _SINCE = 1677610602  # a creation time is asked for by the SDKs' types; nothing 
 @common.keyed
 def models() -> Response:
     """List the models that can be asked for."""
+    if generate_models.is_asked():
+        return generate_models.models()
     names = common.gate().routes.names()
     return common.json_response({"object": "list", "data": [_model(name) for name in names]})
 
@@ -29,6 +32,8 @@ def models() -> Response:
 @common.keyed
 def model(model: str) -> Response:
     """Describe one model."""
+    if generate_models.is_asked():
+        return generate_models.model(model)
     if model not in common.gate().routes.names():
         common.gate().routes.find(model)
     return common.json_response(_model(model))

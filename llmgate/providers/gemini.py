@@ -6,12 +6,15 @@ Source: https://ai.google.dev/api
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeAlias
 from urllib.parse import quote
 
 from llmgate import errors
 from llmgate.contract import Body
+from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
@@ -20,6 +23,8 @@ from llmgate.dialects import gemini_embeddings
 from llmgate.dialects import gemini_failure
 from llmgate.dialects import gemini_reply
 from llmgate.dialects import gemini_request
+from llmgate.dialects import generate_native
+from llmgate.dialects import generate_relay
 from llmgate.dialects import openai
 from llmgate.dialects import vectors
 from llmgate.providers import credentials
@@ -49,6 +54,35 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     url = f"{deployment.api_base}/{resource(deployment.model, 'models')}:{method(body)}"
     return openai.json_call(url, gemini_request.request(body, deployment))
+
+
+def generate(url: str, body: Body) -> Call:
+    """Return the call that posts a *body* in Gemini's own shape to the model at *url*."""
+    return openai.json_call(f"{url}:{method(body)}", generate_native.request(body))
+
+
+_Made: TypeAlias = Callable[[Body, str], Body]
+"""A body in Gemini's own shape, and the name of its model, as what is sent."""
+
+
+def _native(method: str, made: _Made) -> Build:
+    """Return the function that posts what is *made* of a body to a *method* of the model's."""
+
+    def call(body: Body, deployment: Deployment) -> Call:
+        model = resource(deployment.model, "models")
+        return openai.json_call(f"{deployment.api_base}/{model}:{method}", made(body, model))
+
+    return call
+
+
+def _generate(body: Body, deployment: Deployment) -> Call:
+    """Return the call for a *body* in Gemini's own shape."""
+    return generate(f"{deployment.api_base}/{resource(deployment.model, 'models')}", body)
+
+
+def operation(build: Build) -> Operation:
+    """Return the operation that *build* makes calls for: its bytes are passed on as they came."""
+    return Operation(build, usage=generate_relay.usage, native=True, relay=generate_relay.relayed)
 
 
 _MOST_INPUTS = 100  # in one call
@@ -100,6 +134,10 @@ GEMINI = Provider(
             parts=_parts,
             joined=vectors.joined,
         ),
+        "generate": operation(_generate),
+        "generate_count": operation(_native("countTokens", generate_native.count)),
+        "embed_content": operation(_native("embedContent", generate_native.embed_one)),
+        "embed_contents": operation(_native("batchEmbedContents", generate_native.embed_many)),
     },
     env={"api_key": _KEY_ENV, "api_base": ("GEMINI_API_BASE",)},
 )

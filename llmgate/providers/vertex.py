@@ -19,6 +19,7 @@ from llmgate.dialects import gemini_embeddings
 from llmgate.dialects import gemini_failure
 from llmgate.dialects import gemini_reply
 from llmgate.dialects import gemini_request
+from llmgate.dialects import generate_native
 from llmgate.dialects import openai
 from llmgate.providers import credentials
 from llmgate.providers import gemini
@@ -90,6 +91,17 @@ def _embed(body: Body, deployment: Deployment) -> Call:
     return openai.json_call(f"{models_url(deployment, 'google')}:{method}", request)
 
 
+def _generate(body: Body, deployment: Deployment) -> Call:
+    """Return the call for a *body* in Gemini's own shape."""
+    return gemini.generate(models_url(deployment, "google"), generate_native.with_roles(body))
+
+
+def _count(body: Body, deployment: Deployment) -> Call:
+    """Return the call that counts the tokens of a *body* in Gemini's own shape."""
+    url = f"{models_url(deployment, 'google')}:countTokens"
+    return openai.json_call(url, generate_native.count_plainly(body))
+
+
 def authorize(call: Call, deployment: Deployment) -> Call:
     """Return *call* with the access token, or with an API key of the project's."""
     token = deployment.api_key or deployment.settings.get("vertex_access_token")
@@ -134,6 +146,8 @@ VERTEX = Provider(
             usage=openai.usage,
             params=gemini_embeddings.PARAMS,
         ),
+        "generate": gemini.operation(_generate),
+        "generate_count": gemini.operation(_count),
     },
     env=_ENV,
     together=frozenset(_CREDENTIALS),

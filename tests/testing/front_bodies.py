@@ -33,6 +33,8 @@ ITEMS = [
     {"type": "function_call_output", "call_id": "c1", "output": "noon"},
     {"type": "reasoning", "summary": [], "encrypted_content": None},
 ]
+PARTS: dict[str, Any] = {"parts": [{"text": "hi"}]}
+CONTENTS: dict[str, Any] = {"model": "m", "contents": [PARTS]}
 RERANK: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a", "b"]}
 
 GOOD: dict[str, list[dict[str, Any]]] = {
@@ -78,6 +80,32 @@ GOOD: dict[str, list[dict[str, Any]]] = {
             "store": False,
         },
     ],
+    "generate_content": [
+        CONTENTS,
+        {
+            **CONTENTS,
+            "contents": [
+                {"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": ""}}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "now", "args": {}}}]},
+                {"role": "user", "parts": [{"function_response": {"name": "now"}}]},
+            ],
+            "system_instruction": PARTS,
+            "tools": [{"functionDeclarations": [{"name": "now"}]}, {"googleSearch": {}}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
+            "generationConfig": {"temperature": 0, "topK": 1, "thinkingConfig": {}},
+            "safetySettings": [],
+        },
+        {**CONTENTS, **dict.fromkeys("systemInstruction tools toolConfig".split())},
+    ],
+    "generate_count": [CONTENTS, {"model": "m", "generateContentRequest": CONTENTS}],
+    "embed_content": [
+        {"model": "m", "content": PARTS},
+        {"model": "m", "content": PARTS, "outputDimensionality": 9, "taskType": "CLUSTERING"},
+    ],
+    "embed_contents": [
+        {"model": "m", "requests": [{"model": "models/m", "content": PARTS}]},
+        {"model": "m", "requests": [{"content": PARTS, "outputDimensionality": 9}]},
+    ],
     "rerank": [
         RERANK,
         {**RERANK, "documents": [{"text": "a"}, "b"], "top_n": 1, "return_documents": True},
@@ -121,6 +149,21 @@ BAD: list[tuple[str, Any, str | None, str]] = [
     ("responses", {"input": "hi"}, "model", MISSING),
     ("responses", {"model": "m", "input": {}}, "input", TYPE),
     ("responses", {"model": "m", "tools": [{"name": "x"}]}, "tools[0].type", MISSING),
+    ("generate_content", {"model": "m"}, "contents", MISSING),
+    ("generate_content", {**CONTENTS, "contents": []}, "contents", VALUE),
+    ("generate_content", {**CONTENTS, "contents": [{"parts": "hi"}]}, "contents[0].parts", TYPE),
+    ("generate_content", {**CONTENTS, "tools": {}}, "tools", TYPE),
+    (
+        "generate_content",
+        {**CONTENTS, "generationConfig": {"topP": 2}},
+        "generationConfig.topP",
+        VALUE,
+    ),
+    ("generate_count", {"model": "m", "contents": [1]}, "contents[0]", TYPE),
+    ("embed_content", {"model": "m"}, "content", MISSING),
+    ("embed_content", {"model": "m", "content": {}}, "content.parts", MISSING),
+    ("embed_contents", {"model": "m", "requests": []}, "requests", VALUE),
+    ("embed_contents", {"model": "m", "requests": [{}]}, "requests[0].content", MISSING),
     ("rerank", {"model": "m", "query": "q"}, "documents", MISSING),
     ("rerank", {**RERANK, "query": ""}, "query", VALUE),
     ("rerank", {**RERANK, "documents": [1]}, "documents[0]", TYPE),

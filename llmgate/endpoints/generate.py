@@ -1,0 +1,139 @@
+"""Gemini's API, whatever provider is behind it: /v1beta/models/{model}:generateContent and others.
+
+Source: https://ai.google.dev/api
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+
+from flask import Blueprint
+from flask import Response
+from flask import request
+
+from llmgate import dispatch
+from llmgate import errors
+from llmgate import estimates
+from llmgate import heartbeat
+from llmgate import providers
+from llmgate import sse
+from llmgate.answers import MALFORMED
+from llmgate.contract import Body
+from llmgate.contract import Event
+from llmgate.dialects import generate_embeddings
+from llmgate.dialects import generate_errors
+from llmgate.dialects import generate_reply
+from llmgate.dialects import generate_request
+from llmgate.dialects import generate_stream
+from llmgate.endpoints import common
+from llmgate.endpoints import failures
+from llmgate.flows import Front
+
+blueprint = Blueprint("generate", __name__)
+
+VERSIONS = ("/v1beta", "/v1", "/v1alpha")
+
+failures.shaped(blueprint, generate_errors.error_body, "/v1beta", "/v1alpha")
+
+
+def _paths(method: str) -> list[str]:
+    """Return where a *method* of a model is."""
+    return [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
+
+
+@common.route(blueprint, _paths("generateContent"), methods=["POST"])
+@common.keyed_in_query
+def generate(model: str) -> Response:
+    """Answer contents as Gemini does."""
+    body = common.body("generate_content", model)
+    body.pop("stream", None)
+    return common.whole(dispatch.complete(common.gate(), "generate", body, common.meter(), FRONT))
+
+
+@common.route(blueprint, _paths("streamGenerateContent"), methods=["POST"])
+@common.keyed_in_query
+def stream(model: str) -> Response:
+    """Answer contents as Gemini does, bit by bit: in events (`?alt=sse`), or in a JSON array."""
+    gate, meter = common.gate(), common.meter()
+    body = common.body("generate_content", model)
+    body["stream"] = True
+    written = generate_errors.written
+    if request.args.get("alt") == "sse":
+        return common.flowing(dispatch.stream(gate, "generate", body, meter, FRONT, written))
+    heartbeat.whole()
+    answer = dispatch.stream(gate, "generate", body, meter, _IN_ARRAY, written)
+    listed = generate_stream.array(answer.pieces)
+    return common.flowing(answer._replace(pieces=listed, content_type=_IN_ARRAY.content_type))
+
+
+@common.route(blueprint, _paths("countTokens"), methods=["POST"])
+@common.keyed_in_query
+def count_tokens(model: str) -> Response:
+    """Count the tokens of contents, or estimate them where the provider is not Google."""
+    gate = common.gate()
+    body = common.body("generate_count", model)
+    found = gate.routes.find(body["model"])
+    if all("generate_count" in providers.serving(each).operations for each in found):
+        return common.whole(dispatch.complete(gate, "generate_count", body, common.meter()))
+    tokens = estimates.tokens(_chat(generate_request.counted(body)))
+    response = common.json_response({"totalTokens": tokens})
+    response.headers["x-llmgate-usage-estimated"] = "true"
+    return response
+
+
+@common.route(blueprint, _paths("embedContent"), methods=["POST"])
+@common.keyed_in_query
+def embed_one(model: str) -> Response:
+    """Return the vector of one content, as Gemini does."""
+    return _embedded("embed_content", model, _ONE)
+
+
+@common.route(blueprint, _paths("batchEmbedContents"), methods=["POST"])
+@common.keyed_in_query
+def embed_many(model: str) -> Response:
+    """Return the vectors of several contents, as Gemini does."""
+    return _embedded("embed_contents", model, _MANY)
+
+
+def _embedded(name: str, model: str, front: Front) -> Response:
+    """Return the answer of the operation called *name*, made by *front* where it is not there."""
+    body = common.body(name, model)
+    return common.whole(dispatch.complete(common.gate(), name, body, common.meter(), front))
+
+
+def _read(made: Callable[[Body], Body]) -> Callable[[Body], Body]:
+    """Return *made*, which is told in Google's words if a body has not Google's shape."""
+
+    def body_of(body: Body) -> Body:
+        try:
+            return made(body)
+        except MALFORMED as error:
+            lacks = f" it lacks '{error.args[0]}'" if isinstance(error, KeyError) else " look at it"
+            raise errors.InvalidRequest(
+                f"A part, a tool or a setting is not as Gemini's API has it:{lacks}.",
+                param="contents",
+            ) from error
+
+    return body_of
+
+
+def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
+    """Yield a chat's *chunks* as Gemini's events."""
+    for response in generate_stream.responses(chunks):
+        yield sse.encoded(response) if response else b""
+
+
+_chat = _read(generate_request.chat_from_generate)
+FRONT = Front("chat", _chat, generate_reply.response_from_chat, _events, generate_request.plain)
+_IN_ARRAY = FRONT._replace(content_type="application/json; charset=UTF-8")
+_ONE = Front(
+    "embeddings",
+    _read(generate_embeddings.embeddings_from_one),
+    generate_embeddings.one_from_embeddings,
+    _events,  # never asked for: vectors come whole
+)
+_MANY = _ONE._replace(
+    body=_read(generate_embeddings.embeddings_from_many),
+    reply=generate_embeddings.many_from_embeddings,
+)
