@@ -29,7 +29,7 @@ NEVER = frozenset(
     """model_list aws_sts_endpoint aws_role_name aws_web_identity_token aws_profile_name
     aws_session_name aws_external_id aws_session_tags aws_bedrock_runtime_endpoint
     aws_bedrock_control_plane_endpoint sagemaker_base_url s3_endpoint_url tenant_id client_id
-    client_secret azure_username azure_password azure_scope vertex_ai_credentials
+    client_secret azure_username azure_password azure_scope vertex_ai_credentials watsonx_iam_url
     ssl_verify""".split()
 )
 """Settings that no client may bring."""

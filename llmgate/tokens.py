@@ -34,9 +34,8 @@ class Tokens:
 
         Raises UpstreamError if the credentials are refused.
         """
-        identity = hashlib.sha256(
-            json.dumps([deployment.provider, deployment.settings], default=str).encode()
-        ).digest()
+        credentials = [deployment.provider, deployment.api_key, deployment.settings]
+        identity = hashlib.sha256(json.dumps(credentials, default=str).encode()).digest()
         with self._lock:
             kept = self._kept.get(identity)
             if kept is None or kept.until < time.monotonic():

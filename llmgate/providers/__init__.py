@@ -22,6 +22,7 @@ from llmgate.providers.openai import OPENAI
 from llmgate.providers.sagemaker import SAGEMAKER
 from llmgate.providers.sagemaker import SAGEMAKER_CHAT
 from llmgate.providers.vertex_claude import VERTEX_AI
+from llmgate.providers.watsonx import WATSONX
 
 _OWN_MODULES = (
     OPENAI,
@@ -35,6 +36,7 @@ _OWN_MODULES = (
     COHERE,
     CLOUDFLARE,
     DATABRICKS,
+    WATSONX,
     ECHO,
 )
 

@@ -153,6 +153,15 @@ WIRES: Mapping[str, Wire] = {
         _said(sample("databricks", "stream_tools")["events"]),
         ("weather",),
     ),
+    "watsonx": Wire(
+        json_answer(sample("watsonx", "reply_text")["reply"]),
+        "Grüße, 世界 🌍",
+        _said(sample("watsonx", "stream_text")["events"]),
+        "Grüße, 世界 🌍",
+        json_answer(sample("watsonx", "reply_tools")["reply"]),
+        _said(sample("watsonx", "stream_tools")["events"]),
+        ("weather",),
+    ),
     "ollama": Wire(
         json_answer(sample("ollama", "reply_text")["reply"]),
         "Grüße, 世界 🌍",
@@ -168,6 +177,7 @@ WIRES: Mapping[str, Wire] = {
 def deployments(up: Upstream) -> list[dict[str, Any]]:
     """Return entries for `model_list`, all at *up*: the groups of WIRES, and those that embed."""
     google, bedrock = {"api_base": f"{up.url}/v1", **GOOGLE}, {"api_base": up.url, **AWS}
+    watsonx = {"api_base": up.url, "project_id": "project-1", "token": "ibm-token"}
     cloudflare = {"api_base": f"{up.url}/client/v4", "account_id": "acc-1"}
     return [
         deployment("anthropic", up.url, "anthropic/claude-sonnet-4-5", api_base=up.url),
@@ -181,6 +191,8 @@ def deployments(up: Upstream) -> list[dict[str, Any]]:
         deployment("cloudflare", up.url, f"cloudflare/{LLAMA}", **cloudflare),
         deployment("databricks", up.url, "databricks/my-endpoint", api_base=up.url),
         deployment("databricks-embeddings", up.url, "databricks/gte-large", api_base=up.url),
+        deployment("watsonx", up.url, "watsonx/ibm/granite-4-h-small", **watsonx, api_key=None),
+        deployment("watsonx-embeddings", up.url, "watsonx/ibm/slate", **watsonx, api_key=None),
         deployment("mistral", up.url, "mistral/mistral-small-latest"),
         deployment("mistral-embed", up.url, "mistral/mistral-embed"),
         deployment("groq", up.url, "groq/llama-3.3-70b"),

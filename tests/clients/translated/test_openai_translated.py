@@ -146,6 +146,7 @@ EMBEDDED: dict[str, tuple[list[Answer], int]] = {
         1,
     ),
     "databricks-embeddings": ([json_answer(sample("databricks", "embeddings")["reply"])], 1),
+    "watsonx-embeddings": ([json_answer(sample("watsonx", "embeddings")["reply"])], 1),
     "ollama-embeddings": (
         [json_answer({"model": "m", "embeddings": [[0.5, 0.25], [1.0, 2.0]]})],
         1,
