@@ -2,7 +2,8 @@
 
     python bench/translated.py [--rounds 5] [--streams 20] [--chunks 500]
 
-Run it as `figures.py`. The upstream sends a whole stream at once, in the wire of each provider.
+Run it with the Python of a venv that llmgate is installed in. The upstream sends a whole stream at
+once, in the wire of each provider.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import http.server
 import json
 import statistics
 import struct
+import sys
 import tempfile
 import threading
 from pathlib import Path
 
-import figures
+import processes
 
 TEXT = " some words"
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:llmgate.gunicorn_conf"]
 USAGE = {"input_tokens": 20, "output_tokens": 90}
 
 
@@ -184,14 +187,14 @@ def cost(port: int, pid: int, group: str, front: str, streams: int, chunks: int)
     asked = {"input": "Hi"} if front == "responses" else {"messages": user, "max_tokens": 99}
     data = json.dumps({"model": group, "stream": True, **asked})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    before = figures.cpu(pid)
+    before = processes.cpu(pid)
     for _ in range(streams):
         connection.request("POST", FRONTS[front], data, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         got = answer.read()
         if got.count(TEXT.encode()) < chunks:
             raise SystemExit(f"{group} over {front}: {got[:500]!r}")
-    return (figures.cpu(pid) - before) / streams / chunks * 1e6
+    return (processes.cpu(pid) - before) / streams / chunks * 1e6
 
 
 def main() -> None:
@@ -205,11 +208,16 @@ def main() -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     found: dict[tuple[str, str], list[float]] = {}
-    with figures.gateway("llmgate", "", config(f"http://127.0.0.1:{server.server_port}")) as gate:
-        port, pid, _ = gate
+    port = processes.free_port()
+    start = [*GUNICORN, "-b", f"127.0.0.1:{port}", "--chdir", str(Path(__file__).parents[1])]
+    env = {
+        "WEB_CONCURRENCY": "1",
+        "LLMGATE_CONFIG": config(f"http://127.0.0.1:{server.server_port}"),
+    }
+    with processes.running([*start, "app:app"], env, port, "/health") as gate:
         for _ in range(given.rounds):
             for group, front in [*((each, "chat") for each in WIRES), *FRONTED]:
-                spent = cost(port, pid, group, front, given.streams, given.chunks)
+                spent = cost(port, gate.pid, group, front, given.streams, given.chunks)
                 found.setdefault((group, front), []).append(spent)
     floor = statistics.median(found["openai", "chat"])
     print("| wire | front | us a chunk | x OpenAI's passed on |\n|---|---|---:|---:|")

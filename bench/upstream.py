@@ -1,16 +1,21 @@
-"""A fake provider for the benchmarks: answers chats and embeddings at once, or streams chunks.
+"""A fake provider for the benchmarks: answers chats at once, or streams chunks.
 
     python bench/upstream.py PORT
 
-A word in the prompt says how: `n500` streams 500 chunks, `i20` leaves 20 ms between them.
+Words in the prompt say how: `d100` waits 100 ms before it answers, `n500` streams 500 chunks, `i20`
+leaves 20 ms between them. The text of an answer begins with `@RECEIVED,SENT;`, the microseconds of
+the monotonic clock, so that whoever reads it knows how long the provider itself took.
 """
 
 import asyncio
 import json
 import re
 import sys
+import time
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%s\r\n"
+STAMP = b"@%d,%d;"
+USAGE = {"prompt_tokens": 20, "completion_tokens": 90, "total_tokens": 110}
 ANSWER = json.dumps(
     {
         "id": "chatcmpl-bench",
@@ -20,12 +25,12 @@ ANSWER = json.dumps(
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "x" * 700, "refusal": None},
+                "message": {"role": "assistant", "content": "STAMP" + "x" * 700, "refusal": None},
                 "logprobs": None,
                 "finish_reason": "stop",
             }
         ],
-        "usage": {"prompt_tokens": 20, "completion_tokens": 90, "total_tokens": 110},
+        "usage": USAGE,
     }
 ).encode()
 CHUNK = (
@@ -34,54 +39,103 @@ CHUNK = (
     b'"delta":{"content":" some words"},"logprobs":null,"finish_reason":null}],"usage":null}\n\n'
 )
 LAST = CHUNK.replace(b'"finish_reason":null', b'"finish_reason":"stop"')
-USAGE = (
+END = (
     b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,'
-    b'"model":"gpt-4o-mini-2024-07-18","choices":[],"usage":{"prompt_tokens":20,'
-    b'"completion_tokens":90,"total_tokens":110}}\n\ndata: [DONE]\n\n'
+    b'"model":"gpt-4o-mini-2024-07-18","choices":[],"usage":' + json.dumps(USAGE).encode() + b"}"
+    b"\n\ndata: [DONE]\n\n"
 )
 
 
 def framed(data: bytes) -> bytes:
-    """Return *data* as one chunk."""
+    """Return *data* as one chunk of HTTP's."""
     return b"%X\r\n%s\r\n" % (len(data), data)
 
 
-async def stream(writer: asyncio.StreamWriter, count: int, gap: float) -> None:
-    """Send *count* chunks, *gap* seconds apart, back to back if it is 0."""
-    writer.write(HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n"))
-    if gap:
-        for _ in range(count - 1):
-            writer.write(framed(CHUNK))
-            await asyncio.sleep(gap)
-    else:
-        writer.write(framed(CHUNK) * (count - 1))
-    writer.write(framed(LAST) + framed(USAGE) + b"0\r\n\r\n")
+PAIR = (framed(CHUNK), framed(CHUNK.replace(b" some words", b" other words")))
+"""In turn: LiteLLM takes a hundred equal chunks for a model gone astray."""
+
+ENDING = framed(LAST) + framed(END) + b"0\r\n\r\n"
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer the requests of one connection."""
-    try:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
+def word(letter: bytes, body: bytes) -> int:
+    """Return the number after *letter* in *body*, 0 if there is none."""
+    found = re.search(rb"\b%s(\d+)\b" % letter, body)
+    return int(found[1]) if found else 0
+
+
+class Provider(asyncio.Protocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin."""
+        self.transport = transport
+        self.loop = asyncio.get_running_loop()
+        self.come = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the requests that are whole by now."""
+        self.come += data
+        while b"\r\n\r\n" in self.come:
+            head, _, rest = self.come.partition(b"\r\n\r\n")
             length = re.search(rb"(?i)content-length: (\d+)", head)
-            body = await reader.readexactly(int(length[1]) if length else 0)
-            if b'"stream":true' in body.replace(b" ", b""):
-                count = re.search(rb"\bn(\d+)\b", body)
-                gap = re.search(rb"\bi(\d+)\b", body)
-                await stream(
-                    writer, int(count[1]) if count else 20, int(gap[1]) / 1000 if gap else 0
-                )
-            else:
-                length_line = b"Content-Length: %d\r\n" % len(ANSWER)
-                writer.write(HEAD % (b"application/json", length_line) + ANSWER)
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+            size = int(length[1]) if length else 0
+            if len(rest) < size:
+                return
+            self.come = rest[size:]
+            self.asked(rest[:size])
+
+    def asked(self, body: bytes) -> None:
+        """Answer *body*, when its words say."""
+        received = time.monotonic()
+        streams = b'"stream":true' in body.replace(b": ", b":")
+        begin = self.stream if streams else self.whole
+        delay = word(b"d", body)
+        if delay:
+            self.loop.call_later(delay / 1000, begin, body, received)
+        else:
+            begin(body, received)
+
+    def stamp(self, received: float) -> bytes:
+        """Return what says when the request came and when the answer goes."""
+        return STAMP % (received * 1e6, time.monotonic() * 1e6)
+
+    def whole(self, body: bytes, received: float) -> None:
+        """Send a completion."""
+        data = ANSWER.replace(b"STAMP", self.stamp(received))
+        self.transport.write(
+            HEAD % (b"application/json", b"Content-Length: %d\r\n" % len(data)) + data
+        )
+
+    def stream(self, body: bytes, received: float) -> None:
+        """Send the first chunk of a stream, and the others after it."""
+        head = HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n")
+        first = framed(CHUNK.replace(b" some words", self.stamp(received)))
+        left, gap = max(2, word(b"n", body)) - 2, word(b"i", body) / 1000
+        if not gap:
+            pairs, odd = divmod(left, 2)
+            middle = b"".join(PAIR) * pairs + PAIR[0] * odd
+            self.transport.write(head + first + middle + ENDING)
+            return
+        self.transport.write(head + first)
+        self.later(self.loop.time() + gap, left, gap)
+
+    def later(self, due: float, left: int, gap: float) -> None:
+        """Send a chunk at the time *due*, and so many that are *left* after it."""
+        self.loop.call_at(due, self.next, due, left, gap)
+
+    def next(self, due: float, left: int, gap: float) -> None:
+        """Send a chunk, or the end."""
+        if self.transport.is_closing():
+            return
+        self.transport.write(PAIR[left % 2] if left else ENDING)
+        if left:
+            self.later(due + gap, left - 1, gap)
 
 
 async def main() -> None:
     """Serve until ended."""
-    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=1024)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Provider, "127.0.0.1", int(sys.argv[1]), backlog=4096)
     await server.serve_forever()
 
 
