@@ -122,12 +122,21 @@ def _routes(app: Flask) -> Iterator[Row]:
     for rule in app.url_map.iter_rules():
         for method in sorted(rule.methods & {"GET", "POST", "DELETE", "PUT", "PATCH"}):
             found.setdefault((rule.endpoint, method), []).append(rule.rule)
-    for (endpoint, method), paths in found.items():
+    for (endpoint, method), paths in _merged(found).items():
         view = app.view_functions[endpoint]
         first, others = _alike(paths)
         needed = "no" if getattr(view, "auth", "") == "public" else "yes"
         what = (view.__doc__ or "").split("\n")[0]
         yield method, f"`{first}`", others, needed, what
+
+
+def _merged(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:
+    """Return *found* with one row for views that take whatever method there is."""
+    merged: dict[tuple[str, str], list[str]] = {}
+    for (endpoint, method), paths in found.items():
+        alike = [m for (e, m), others in found.items() if e == endpoint and others == paths]
+        merged[endpoint, method if len(alike) < 5 else "any"] = paths
+    return merged
 
 
 def _alike(paths: list[str]) -> tuple[str, str]:

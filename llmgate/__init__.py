@@ -14,6 +14,7 @@ from llmgate import admission
 from llmgate import calls
 from llmgate import config
 from llmgate import deployments
+from llmgate import redact
 from llmgate import requestlog
 from llmgate import routing
 from llmgate import store
@@ -34,6 +35,7 @@ from llmgate.endpoints import images
 from llmgate.endpoints import messages
 from llmgate.endpoints import models
 from llmgate.endpoints import moderations
+from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
 from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
@@ -53,6 +55,7 @@ _BLUEPRINTS = (
     messages.blueprint,
     models.blueprint,
     moderations.blueprint,
+    passthrough.blueprint,
     rerank.blueprint,
     responses.blueprint,
     tracking.blueprint,
@@ -120,9 +123,11 @@ def create_app(settings: config.Settings) -> Flask:
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
+    secrets += [text for each in settings.keepers.every() for text in redact.secrets_of(each)]
     requestlog.to_stdout()
     log = requestlog.sink(secrets, settings.log_prompts)
     common.register(app, settings, (going_on.saw, log))
+    passthrough.register(app, settings.keepers.targets)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from typing import TypeAlias
 
 from llmgate import answers
 from llmgate import clientside
@@ -51,6 +52,10 @@ class Wanted(NamedTuple):
     front: Front | None
 
 
+Attempting: TypeAlias = Callable[[Gate, Wanted, Deployment, Meter], Attempt]
+"""Makes an attempt at a deployment; raises GateError if it is answered with no success."""
+
+
 def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) -> Attempt:
     """Return the attempt at *deployment*, answered with success; raises GateError otherwise."""
     provider = providers.serving(deployment)
@@ -58,9 +63,7 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
     meter.deployment = deployment
     name, operation, front = _operation(provider, wanted)
     body = _fronted(wanted.body, operation, front)
-    if provider.login and provider.login.needed(deployment):
-        with meter.waiting():
-            deployment = _tokens(gate, deployment).logged_in(deployment, provider.login)
+    deployment = logged_in(gate, provider, deployment, meter)
     settled = params.settled(body, deployment, name, operation)
     if params.dropping(body, deployment):
         deployment = deployment._replace(drop_params=True)
@@ -69,6 +72,14 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
         for part in operation.parts(settled, deployment)
     )
     return Attempt(name, operation, deployment, body, next(sent), meter, front, sent)
+
+
+def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Meter) -> Deployment:
+    """Return *deployment* with an access token, if *provider* needs one that it has not."""
+    if provider.login and provider.login.needed(deployment):
+        with meter.waiting():
+            return _tokens(gate, deployment).logged_in(deployment, provider.login)
+    return deployment
 
 
 def _tokens(gate: Gate, deployment: Deployment) -> tokens.Tokens:
@@ -91,7 +102,10 @@ def _sent(
     """Return the answer to *call*, its headers completed; raises GateError if it is no success."""
     call = provider.authorize(headers.completed(call, deployment, body), deployment)
     with meter.waiting():
-        return _answer(gate, provider, call, deployment)
+        answer = answered(gate, provider, call, deployment)
+        if not 200 <= answer.status < 300:
+            raise refusals.error(answer, provider)
+        return answer
 
 
 def _built(operation: Operation, body: Body, deployment: Deployment) -> Call:
@@ -121,16 +135,12 @@ def _operation(provider: Provider, wanted: Wanted) -> tuple[str, Operation, Fron
     return front.over, operation, front
 
 
-def _answer(gate: Gate, provider: Provider, call: Call, deployment: Deployment) -> Answer:
-    """Return the answer to *call*; raises GateError if it is no success."""
+def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment) -> Answer:
+    """Return the answer to *call*, success or not."""
     if provider.answer:
-        answer = _answered(provider.answer, call)
-    else:
-        address = clientside.pin(deployment, call.url, gate.allowed)
-        answer = gate.session.send(call, deployment.timeout, address)
-    if not 200 <= answer.status < 300:
-        raise refusals.error(answer, provider)
-    return answer
+        return _answered(provider.answer, call)
+    address = clientside.pin(deployment, call.url, gate.allowed)
+    return gate.session.send(call, deployment.timeout, address)
 
 
 def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:

@@ -5,6 +5,7 @@ Everything that the rest of the gate knows of its surroundings comes from here, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from llmgate import clientside
 from llmgate import deployments
 from llmgate import errors
 from llmgate import heartbeat
+from llmgate import keepers
 from llmgate import params
 from llmgate import rules
 from llmgate import validation
@@ -28,6 +30,8 @@ from llmgate.routing import Rules
 MEGABYTE = 1024 * 1024
 _LARGEST_FILE = 4 * MEGABYTE
 _ENVIRONMENT = "os.environ/"
+_WITHIN = re.compile(r"os\.environ/(\w+)")
+_HEADER = re.compile(r"general_settings\.pass_through_endpoints\[\d+\]\.headers\.")
 
 
 class Settings(NamedTuple):
@@ -44,6 +48,7 @@ class Settings(NamedTuple):
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
     beats: heartbeat.Times = heartbeat.Times()
+    keepers: keepers.Keepers = keepers.Keepers()
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -172,12 +177,20 @@ def _resolved(value: Any, environ: Mapping[str, str], path: str) -> Any:
         return {str(key): _resolved(item, environ, f"{dot}{key}") for key, item in value.items()}
     if isinstance(value, list):
         return [_resolved(item, environ, f"{path}[{at}]") for at, item in enumerate(value)]
-    if isinstance(value, str) and value.startswith(_ENVIRONMENT):
-        name = value.removeprefix(_ENVIRONMENT)
-        if name not in environ:
-            raise ConfigError(f"{path}: the environment variable {name} is not set; set it")
-        return environ[name]
+    if not isinstance(value, str):
+        return value
+    if _HEADER.match(path):
+        return _WITHIN.sub(lambda found: _variable(found[1], environ, path), value)
+    if value.startswith(_ENVIRONMENT):
+        return _variable(value.removeprefix(_ENVIRONMENT), environ, path)
     return value
+
+
+def _variable(name: str, environ: Mapping[str, str], path: str) -> str:
+    """Return the variable called *name*, which *path* asks for; raises ConfigError without it."""
+    if name not in environ:
+        raise ConfigError(f"{path}: the environment variable {name} is not set; set it")
+    return environ[name]
 
 
 def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -213,6 +226,7 @@ def _settings(
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
+        keepers=keepers.keepers(value, context),
     )
 
 

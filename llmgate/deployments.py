@@ -89,21 +89,21 @@ def from_environment(context: Context, given: Mapping[str, Any] | None = None) -
     """
     found: Groups = {}
     for provider in providers.PROVIDERS.values():
-        if _is_configured(provider, context.environ):
-            found[f"{provider.name}/*"] = (_wildcard(f"{provider.name}/*", given, context),)
+        if is_configured(provider, context.environ):
+            found[f"{provider.name}/*"] = (wildcard(f"{provider.name}/*", given, context),)
     if not found:
-        return {"*": (_wildcard("echo/echo", given, context)._replace(group="*"),)}
+        return {"*": (wildcard("echo/echo", given, context)._replace(group="*"),)}
     first = next(iter(found.values()))[0]
     return {**found, "*": (first._replace(group="*"),)}
 
 
-def _wildcard(model: str, given: Mapping[str, Any] | None, context: Context) -> Deployment:
+def wildcard(model: str, given: Mapping[str, Any] | None, context: Context) -> Deployment:
     """Return the deployment of a *model* string that the environment and *given* describe."""
     entry = {"model_name": model, "litellm_params": {**(given or {}), "model": model}}
     return _deployment(entry, 0, "", context)
 
 
-def _is_configured(provider: Provider, environ: Mapping[str, str]) -> bool:
+def is_configured(provider: Provider, environ: Mapping[str, str]) -> bool:
     """Return whether the environment has what *provider* cannot do without."""
 
     def is_set(setting: str) -> bool:

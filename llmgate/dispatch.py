@@ -17,6 +17,7 @@ from llmgate import clientside
 from llmgate import errors
 from llmgate import flows
 from llmgate import heartbeat
+from llmgate import relay
 from llmgate import retries
 from llmgate import routing
 from llmgate import terms
@@ -83,12 +84,30 @@ def raw(gate: Gate, name: str, body: Body, meter: Meter) -> Streamed:
     return _tried(gate, Wanted(name, body, None), meter, answers.relayed)
 
 
-def _tried(gate: Gate, wanted: Wanted, meter: Meter, made: Callable[[Attempt], T]) -> T:
+def relayed(gate: Gate, asked: relay.Relayed, body: Body, meter: Meter) -> Streamed:
+    """Return the answer to a request on an upstream's own wire, as it comes.
+
+    *body* says who is asked: its `model` is the group, and the rest what holds for this request.
+    """
+    meter.stream = asked.is_stream
+    if asked.is_stream and asked.write_error:
+        heartbeat.stream(asked.wire, asked.write_error)
+    wanted = Wanted("relayed", body, None)
+    return _tried(gate, wanted, meter, asked.answered, asked.attempt)
+
+
+def _tried(
+    gate: Gate,
+    wanted: Wanted,
+    meter: Meter,
+    made: Callable[[Attempt], T],
+    attempt: calls.Attempting = calls.attempt,
+) -> T:
     """Return what *made* makes of the first attempt that succeeds; raises the last one's error."""
     meter.group = wanted.body["model"]
     clientside.check(wanted.body)
     gate = _gate_for(gate, wanted.body)
-    turn = _Turn(gate, wanted, meter)
+    turn = _Turn(gate, wanted, meter, attempt)
     turns = attempts.attempts(turn.course())
     choice = next(turns)
     told: errors.GateError | None = None
@@ -118,8 +137,9 @@ def _gate_for(gate: Gate, body: Body) -> Gate:
 class _Turn:
     """What is the same for all attempts of one request."""
 
-    def __init__(self, gate: Gate, wanted: Wanted, meter: Meter) -> None:
+    def __init__(self, gate: Gate, wanted: Wanted, meter: Meter, attempt: calls.Attempting) -> None:
         """Raise what is wrong with the request, and what the guards have against it."""
+        self._attempt = attempt
         body = wanted.body
         self._gate, self._wanted, self._meter = gate, wanted, meter
         self._terms = terms.terms(body, body["model"], gate.rules)
@@ -149,7 +169,7 @@ class _Turn:
             wanted = wanted._replace(body={**wanted.body, **choice.over})
         silence = self._terms.silence(choice.deployment, self._meter.stream)
         deployment = choice.deployment._replace(timeout=silence)
-        attempt = calls.attempt(self._timed, wanted, deployment, self._meter)
+        attempt = self._attempt(self._timed, wanted, deployment, self._meter)
         return attempt._replace(deadline=self._deadline)
 
     def _pick(self, left: Sequence[Deployment], last_resort: bool) -> Deployment:

@@ -64,6 +64,7 @@ class Streamed(NamedTuple):
     content_type: str
     headers: Mapping[str, str]
     close: Callable[[], None]  # also if *pieces* was never read
+    status: int = 200
 
 
 WriteError = Callable[[errors.GateError], bytes]
@@ -114,7 +115,11 @@ def senseless(deployment: Deployment, why: str) -> errors.BadUpstream:
 
 
 def primed(
-    attempt: Attempt, blocks: Iterator[bytes], content_type: str, write_error: WriteError | None
+    attempt: Attempt,
+    blocks: Iterator[bytes],
+    content_type: str,
+    write_error: WriteError | None,
+    may_be_empty: bool = False,
 ) -> Streamed:
     """Return *blocks* as a stream whose first block is here; raises what fails before it."""
     meter, answer = attempt.meter, attempt.answer
@@ -122,7 +127,8 @@ def primed(
         first = next(blocks, b"")
     meter.first()
     attempt.deadline.lift()
-    if not first and not content_type.startswith("text/plain"):  # silence, written down
+    may_be_empty = may_be_empty or content_type.startswith("text/plain")  # silence, written down
+    if not first and not may_be_empty:
         raise senseless(attempt.deployment, "nothing")
     meter.aborted = True  # until the end is reached
     flow = _flow(attempt, first, blocks, write_error)

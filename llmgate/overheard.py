@@ -11,6 +11,7 @@ from typing import Any
 
 from llmgate import sse
 from llmgate.contract import Usage
+from llmgate.dialects import native_usage
 from llmgate.dialects import openai
 
 _TAIL = 16 * 1024  # bytes at the end that are looked through for usage
@@ -48,3 +49,22 @@ def _object(data: bytes) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
+
+
+def natively(answer: Iterable[bytes], saw: Callable[[Usage, str | None], None]) -> Iterator[bytes]:
+    """Yield the pieces of *answer*, on whatever wire, as they come; tell *saw* at their end.
+
+    It is told of the usage that the beginning and the end of them say, and of the model; also when
+    nobody reads on.
+    """
+    head, tail, size = bytearray(), b"", 0
+    try:
+        for piece in answer:
+            size += len(piece)
+            if len(head) < _TAIL:
+                head += piece[: _TAIL - len(head)]
+            tail = (tail + piece[-_TAIL:])[-_TAIL:]
+            yield piece
+    finally:
+        known = bytes(head) + tail[max(0, len(tail) - size + len(head)) :]
+        saw(native_usage.usage(known), native_usage.model(known))

@@ -15,6 +15,7 @@ from llmgate import pricing
 from llmgate.config import Settings
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
+from llmgate.keepers import Keepers
 from llmgate.retries import Policy
 from llmgate.routing import Rules
 
@@ -117,7 +118,10 @@ def test_a_whole_configuration_is_read(written: Any) -> None:
     assert fast.settings == {"additional_drop_params": ["user"], "extra_headers": {"X-Team": "a"}}
     assert all(d.drop_params for found in got.routes.groups.values() for d in found)
     assert got.routes.aliases == {"gpt-4": "gpt-4o", "quick": "fast"}
-    assert got._replace(routes=got.routes._replace(groups={}, aliases={})) == Settings(
+    assert [*got.keepers.environment] == ["groq"]
+    assert got._replace(
+        routes=got.routes._replace(groups={}, aliases={}), keepers=Keepers()
+    ) == Settings(
         routes=got.routes._replace(groups={}, aliases={}),
         rules=Rules(policy=Policy(retries=3), timeout=120.0),
         master_key="sk-m",

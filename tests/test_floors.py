@@ -18,7 +18,7 @@ FLOORS = {
     1: "contract errors version",
     2: "sse eventstream sigv4 chunked redact vocabulary",
     3: "dialects",
-    4: "params pricing estimates retries deadlines overheard heard",
+    4: "params pricing estimates retries deadlines overheard heard labels",
     5: "providers",
     6: "metering",
     7: """shapes validation clientside fallbacks strategies routing rules terms attempts store
@@ -26,7 +26,7 @@ FLOORS = {
     refusals
     tracking""",
     8: "tokens",
-    9: "deployments userconfig config flows answers calls dispatch batch",
+    9: "deployments keepers userconfig config flows answers calls relay dispatch batch",
     10: "endpoints requestlog",
     11: """__init__ __main__ cli server environment listening greenlets workers gunicorn_conf
     app""",

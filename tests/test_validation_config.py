@@ -177,13 +177,15 @@ def test_what_is_served_is_no_more_than_this() -> None:
 
     assert served == {
         "": {"model_list", "include", "environment_variables", "litellm_settings"}
-        | {"general_settings", "router_settings", "llmgate_settings"},
+        | {"general_settings", "router_settings", "llmgate_settings"}
+        | {"files_settings", "finetune_settings", "assistant_settings"},
         "model_list[]": {"model_name", "litellm_params", "model_info", "rpm", "tpm"},
         "litellm_settings": {"drop_params", "num_retries", "request_timeout", "timeout"}
         | {"json_logs", "set_verbose", "telemetry", "stream_timeout", *FALLBACKS}
         | {"allowed_fails", "cooldown_time"},
         "general_settings": {"master_key", "completion_model", "max_request_size_mb"}
-        | {"allow_client_side_credentials", "reject_clientside_metadata_tags"},
+        | {"allow_client_side_credentials", "reject_clientside_metadata_tags"}
+        | {"disable_pass_through", "pass_through_endpoints"},
         "router_settings": {"num_retries", "timeout", "model_group_alias", *FALLBACKS}
         | {"retry_policy", "model_group_retry_policy", "retry_after", "stream_timeout"}
         | {"allowed_fails", "allowed_fails_policy", "cooldown_time", "disable_cooldowns"}

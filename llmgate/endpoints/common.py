@@ -98,6 +98,18 @@ def settings() -> config.Settings:
     return found
 
 
+def key() -> str:
+    """Return who asks: the name of the key that was shown."""
+    found: str = g.key
+    return found
+
+
+def enter() -> None:
+    """Count a request in that may take long; raises Overloaded if there is no room for it."""
+    door: admission.Door = current_app.extensions["llmgate.door"]
+    door.enter(g.meter)
+
+
 def meter() -> Meter:
     """Return the meter of this request."""
     found: Meter = g.meter
@@ -276,7 +288,7 @@ def whole(answer: Completed) -> Response:
 
 def flowing(answer: Streamed) -> Response:
     """Return a streamed answer as the response, closed with it."""
-    response = Response(answer.pieces, content_type=answer.content_type)
+    response = Response(answer.pieces, answer.status, content_type=answer.content_type)
     response.headers.extend(answer.headers)
     if answer.content_type.startswith("text/event-stream"):
         response.headers["Cache-Control"] = "no-cache"

@@ -99,9 +99,10 @@ general_settings:
   database_connection_pool_limit: 10
   allowed_routes: ["openai_routes"]
   pass_through_endpoints:
-    - path: /v1/rerank
-      target: https://api.example.com/v1/rerank
+    - path: /v1/search
+      target: https://api.example.com/v1/search
       headers: {Authorization: os.environ/RERANK}
+      auth: false
   allow_client_side_credentials: true
 router_settings:
   routing_strategy: latency-based-routing
@@ -138,12 +139,11 @@ UNSERVED = [
     "general_settings.proxy_batch_write_at",
     "general_settings.database_connection_pool_limit",
     "general_settings.allowed_routes",
-    "general_settings.pass_through_endpoints",
+    "general_settings.pass_through_endpoints[0].auth",
     "router_settings.model_group_alias.gpt-4.hidden",
     "router_settings.redis_host",
     "router_settings.redis_port",
     "guardrails",
-    "files_settings",
     "mcp_servers",
     "callback_settings",
 ]

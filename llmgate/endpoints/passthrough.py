@@ -1,0 +1,210 @@
+"""Providers' own APIs below a prefix, and the operator's pass-throughs: bytes as they are.
+
+`/anthropic/v1/files` goes to Anthropic with the gate's key in the place of the client's; what it
+answers goes back untouched. Routes that mean more go before these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import request
+
+from llmgate import dispatch
+from llmgate import errors
+from llmgate import flows
+from llmgate import keepers
+from llmgate import metering
+from llmgate import relay
+from llmgate import sse
+from llmgate import terms
+from llmgate.contract import Body
+from llmgate.contract import Call
+from llmgate.contract import Deployment
+from llmgate.contract import SpooledFile
+from llmgate.dialects import generate_errors
+from llmgate.dialects import messages
+from llmgate.endpoints import common
+from llmgate.endpoints import failures
+from llmgate.endpoints import passed
+from llmgate.endpoints import spool
+from llmgate.fallbacks import Fallbacks
+from llmgate.providers.natives import PREFIXES
+from llmgate.routing import Routes
+
+blueprint = Blueprint("passthrough", __name__)
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_GOOGLES = ("gemini", "vertex_ai", "vertex-ai")
+
+
+def _message(error: errors.GateError) -> Mapping[str, Any]:
+    """Return *error* as Cohere and AWS tell of theirs."""
+    return {"message": error.message}
+
+
+_SHAPES: Mapping[str, failures.ErrorShape] = {
+    "anthropic": messages.error_body,
+    "bedrock": _message,
+    "cohere": _message,
+    **dict.fromkeys(_GOOGLES, generate_errors.error_body),
+}
+"""How the clients of a provider's API read errors of ours, where it is not as OpenAI's do."""
+
+
+def _shape(error: errors.GateError) -> Mapping[str, Any]:
+    """Return *error* as the clients of this path read it."""
+    shape = _SHAPES.get(request.path.split("/")[1], errors.GateError.body)
+    return shape(error)
+
+
+failures.shaped(blueprint, _shape)
+
+
+def _written_for_anthropic(error: errors.GateError) -> bytes:
+    """Return *error* as Anthropic's streams tell it."""
+    return sse.encoded(messages.error_body(error), "error")
+
+
+_STREAMS: Mapping[str, tuple[str, flows.WriteError]] = {
+    "anthropic": ("messages", _written_for_anthropic),
+    **dict.fromkeys(("openai", "azure", "mistral", "vllm"), ("chat", flows.written_error)),
+    **dict.fromkeys(_GOOGLES, ("generate", generate_errors.written)),
+}
+"""How server-sent events of a provider's tell of an error: the wire, and what writes it."""
+
+
+@common.route(
+    blueprint, [f"/{name}/<path:below>" for name in PREFIXES if name not in _GOOGLES], METHODS
+)
+@common.keyed
+def native(below: str) -> Response:
+    """Pass a request on to the provider whose own API is below this prefix."""
+    return forwarded(below)
+
+
+@common.route(blueprint, [f"/{name}/<path:below>" for name in _GOOGLES], METHODS)
+@common.keyed_in_query
+def googles(below: str) -> Response:
+    """Pass a request on to Google, whose own API is below this prefix."""
+    return forwarded(below)
+
+
+def forwarded(below: str) -> Response:
+    """Return the answer of the provider that this path begins with to what is *below* it."""
+    prefix = request.path.split("/")[1]
+    api, known = PREFIXES[prefix], common.settings().keepers
+    if {"*", prefix, prefix.replace("-", "_")} & known.off:
+        raise errors.NotFound(
+            f"/{prefix} is switched off here (general_settings.disable_pass_through)."
+        )
+    path = passed.path(below)
+    data = _data()
+    said = _said(data)
+    named = api.model.search(path)
+    model = named[1] if named else said.get("model")
+    found = keepers.of(api.provider, common.gate().routes, known, _text(model))
+    if not found:
+        raise keepers.missing(api.provider)
+    build = _build(lambda deployment: api.url(path, deployment), data)
+    wire, write_error = _STREAMS.get(prefix, ("relayed", None))
+    asked = relay.Relayed(
+        build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
+    )
+    return answered(asked, found, said)
+
+
+def _text(value: Any) -> str | None:
+    """Return *value* if it can be the name of a model."""
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+
+
+def _data() -> bytes | SpooledFile:
+    """Return the request's body: JSON in memory, all else on disk if it is large."""
+    settings = common.settings()
+    if request.is_json:
+        return spool.body(settings.max_body, settings.max_body)
+    return spool.body(settings.max_upload)
+
+
+def _said(data: bytes | SpooledFile) -> Mapping[str, Any]:
+    """Return the JSON object that *data* is; empty if it is none, for nothing depends on it."""
+    if not isinstance(data, bytes) or not request.is_json:
+        return {}
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_stream(said: Mapping[str, Any]) -> bool:
+    """Return whether server-sent events are asked for."""
+    return said.get("stream") is True or request.args.get("alt") == "sse"
+
+
+def _build(
+    url: Callable[[Deployment], str], data: bytes | SpooledFile
+) -> Callable[[Deployment], Call]:
+    """Return what builds the call that passes this request on to *url*."""
+    method, pairs, headers = request.method, passed.query(), passed.headers()
+
+    def call(deployment: Deployment) -> Call:
+        return Call(method, passed.url(url(deployment), pairs), headers, data)
+
+    return call
+
+
+def answered(
+    asked: relay.Relayed, found: Sequence[Deployment], said: Mapping[str, Any]
+) -> Response:
+    """Return the answer of one of the deployments *found*; *said* tells who asks, and for whom."""
+    meter, gate = common.meter(), common.gate()
+    group = found[0].group
+    body: Body = {"model": group, **terms.from_headers(request.headers)}
+    meter.caller = metering.caller(common.key(), said, request.headers)
+    meter.body = dict(said)
+    if request.method != "POST":  # those are counted already
+        common.enter()
+    gate = gate._replace(
+        routes=Routes({group: tuple(each._replace(group=group) for each in found)}),
+        rules=gate.rules._replace(fallbacks=Fallbacks()),
+    )
+    return common.flowing(dispatch.relayed(gate, asked, body, meter))
+
+
+# -- the operator's own
+
+
+def register(app: Flask, targets: Sequence[keepers.Target]) -> None:
+    """Let *app* pass on what comes for *targets*; before its other routes are there."""
+    for at, target in enumerate(targets):
+        view = common.keyed(_view(target))
+        methods = list(target.methods) or METHODS
+        paths = [target.path, *([f"{target.path}/<path:below>"] if target.below else [])]
+        for path in paths:
+            app.add_url_rule(
+                path, f"pass_through_{at}", view, methods=methods, strict_slashes=False
+            )
+
+
+def _view(target: keepers.Target) -> Callable[..., Response]:
+    """Return the view that passes requests on to *target*."""
+
+    def view(below: str = "") -> Response:
+        path = passed.path(below)
+        address = target.deployment.api_base + (f"/{passed.quoted(path)}" if path else "")
+        data = _data()
+        build = _build(lambda deployment: address, data)
+        asked = relay.Relayed(build, untouched=True, provider=keepers.OPERATORS)
+        return answered(asked, (target.deployment,), _said(data))
+
+    view.__doc__ = "Pass a request on to an address of the operator's."
+    return view
