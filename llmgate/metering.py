@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Protocol
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate import labels
 from llmgate import pricing
 from llmgate import redact
 from llmgate import retries
@@ -35,8 +35,9 @@ class Caller(NamedTuple):
 
     key: str = ""  # which key of ours, never the key itself; empty: none was needed
     user: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  # that choose deployments
     metadata: Any = None
+    more_tags: tuple[str, ...] = ()  # given where others go first: for the log alone
 
 
 class Entry(NamedTuple):
@@ -250,35 +251,8 @@ _LEFT = "the client closed its connection while the answer was sent"
 
 
 def caller(key: str, body: Mapping[str, Any], headers: Headers) -> Caller:
-    """Return who asks by *key*, from what *body* and *headers* say.
-
-    Tags of the body go before those of the header, and both before those in the metadata.
-    """
-    metadata = body.get("metadata")
-    if metadata is None:
-        metadata = body.get("litellm_metadata")
-    listed = metadata.get("tags") if isinstance(metadata, Mapping) else None
-    tags = body.get("tags") or headers.get("x-litellm-tags") or listed
+    """Return who asks by *key*, from what *body* and *headers* say."""
     user = body.get("user")
-    extra = headers.get("x-litellm-spend-logs-metadata")
-    if extra:
-        noted = metadata if isinstance(metadata, Mapping) else {"metadata": metadata}
-        metadata = {**(noted if metadata else {}), "spend_logs_metadata": _object(extra)}
-    return Caller(key, user if isinstance(user, str) else None, _tags(tags), metadata)
-
-
-def _object(text: str) -> Any:
-    """Return the JSON of *text*, else the text itself."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _tags(value: Any) -> tuple[str, ...]:
-    """Return tags out of a list, a comma-separated text, or anything else (none)."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, list):
-        return ()
-    return tuple(tag.strip() for tag in value if isinstance(tag, str) and tag.strip())
+    tags, others = labels.tags(body, headers.get("x-litellm-tags"))
+    metadata = labels.metadata(body, headers.get("x-litellm-spend-logs-metadata"))
+    return Caller(key, user if isinstance(user, str) else None, tags, metadata, others)

@@ -78,7 +78,7 @@ def line(entry: Entry, prompts: bool) -> dict[str, Any]:
         "cost": entry.cost,
         "latency_ms": round(entry.latency * 1000, 3),
         "ttft_ms": None if entry.ttft is None else round(entry.ttft * 1000, 3),
-        "tags": list(entry.caller.tags),
+        "tags": [*entry.caller.tags, *entry.caller.more_tags],
         "metadata": _short(entry.caller.metadata),
     }
     optional = {

@@ -204,8 +204,10 @@ def test_metadata_of_any_shape_is_logged_and_stays_here(
         ({"metadata": {"tags": ["a", "b"]}}, {}, ["a", "b"]),
         ({"metadata": {"tags": "a,b"}}, {}, ["a", "b"]),
         ({"litellm_metadata": {"tags": ["a"]}}, {}, ["a"]),
-        ({"tags": ["a"], "metadata": {"tags": ["b"]}}, {"x-litellm-tags": "c"}, ["a"]),
-        ({"metadata": {"tags": ["b"]}}, {"x-litellm-tags": "c"}, ["c"]),
+        ({"tags": ["a"], "metadata": {"tags": ["b"]}}, {"x-litellm-tags": "c"}, ["a", "c", "b"]),
+        ({"metadata": {"tags": ["b", "c", "b"]}}, {"x-litellm-tags": "c"}, ["c", "b"]),
+        ({"metadata": {"tags": "b"}, "litellm_metadata": {"tags": ["a", "b"]}}, {}, ["b", "a"]),
+        ({"tags": [7], "metadata": {"tags": ["b"]}}, {}, ["b"]),
         ({"metadata": {"tags": {"a": 1}}}, {}, []),
         ({"metadata": {"tags": ["a", 7, None]}}, {}, ["a"]),
         ({"metadata": "tags"}, {}, []),
@@ -224,6 +226,36 @@ def test_tags_come_from_the_body_the_header_or_the_metadata(
     posted(client, asks(**over), **headers)
 
     assert [line["tags"] for line in lines] == [tags]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "litellm_metadata", "logged"),
+    [
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": 1, "c": {"d": 4}}, {"a": 2, "c": {"e": 5}}, {"a": 1, "c": {"d": 4}}),
+        ({}, {"b": 2}, {"b": 2}),
+        ({"a": 1}, {}, {"a": 1}),
+        ("text", {"b": 2}, {"metadata": "text", "b": 2}),
+        ({"a": 1}, [2], {"a": 1, "litellm_metadata": [2]}),
+        ("text", 7, {"metadata": "text", "litellm_metadata": 7}),
+        (None, {"b": 2}, {"b": 2}),
+        ({"a": 1}, None, {"a": 1}),
+    ],
+)
+def test_both_metadata_are_logged(
+    client: FlaskClient,
+    upstream: Upstream,
+    lines: list[Any],
+    metadata: Any,
+    litellm_metadata: Any,
+    logged: Any,
+) -> None:
+    upstream.plays(GOOD)
+
+    posted(client, asks(metadata=metadata, litellm_metadata=litellm_metadata))
+
+    assert [line["metadata"] for line in lines] == [logged]
+    assert "metadata" not in upstream.requests[0].json
 
 
 @pytest.mark.parametrize(
