@@ -68,6 +68,10 @@ _WORDS = (
         _WRONG_KEY,
     ),
     (r"model identifier is invalid|resolve the foundation model|end of its life", _NO_MODEL),
+    (
+        r"support counting tokens",
+        Failure("", _INVALID, "counting_not_supported", "model", status=400),
+    ),
     (r"^endpoint \S+ of account \d+ not found", _NO_MODEL),
     (
         r"content filter",

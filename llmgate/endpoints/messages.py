@@ -55,7 +55,12 @@ def count_tokens() -> Response:
     body = _with_headers(common.body("count_tokens", None))
     found = gate.routes.find(body["model"])
     if any("count_tokens" in providers.serving(each).operations for each in found):
-        return common.whole(dispatch.complete(gate, "count_tokens", body, common.meter()))
+        try:
+            return common.whole(dispatch.complete(gate, "count_tokens", body, common.meter()))
+        except errors.UpstreamError as error:
+            if error.status != 403 and error.code != "counting_not_supported":
+                raise
+            common.meter().retried()
     return common.json_response({"input_tokens": estimates.tokens(body), "estimated": True})
 
 

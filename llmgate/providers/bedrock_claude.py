@@ -1,6 +1,7 @@
 """Claude at Bedrock: Anthropic's own bodies through InvokeModel, beside Converse for chat.
 
-Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
 """
 
 from __future__ import annotations
@@ -19,27 +20,53 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
+from llmgate.contract import Reply
 from llmgate.contract import Usage
 from llmgate.dialects import anthropic
 from llmgate.dialects import anthropic_betas
 from llmgate.dialects import aws_errors
 from llmgate.dialects import event_relay
 from llmgate.dialects import openai
+from llmgate.providers import aws
 from llmgate.providers import bedrock
 
 VERSION = "bedrock-2023-05-31"
 """The version of Anthropic's API, for bodies that name none."""
 
+_CLAUDE = "anthropic.claude"  # in the names of its models
 _relay = event_relay.relay(event_relay.ANTHROPIC)
 
 
 def _messages(body: Body, deployment: Deployment) -> Call:
     """Return the call that posts a *body* in Anthropic's own shape."""
     action = "invoke-with-response-stream" if body.get("stream") else "invoke"
+    return openai.json_call(bedrock.url(deployment, action), _invoked(body))
+
+
+def _invoked(body: Body) -> Body:
+    """Return what InvokeModel takes of a *body* in Anthropic's own shape."""
     asked = {"anthropic_version": VERSION, **anthropic_betas.at_aws(body)}
-    for name in ("model", "stream"):
-        asked.pop(name, None)
-    return openai.json_call(bedrock.url(deployment, action), asked)
+    return {key: value for key, value in asked.items() if key not in ("model", "stream")}
+
+
+def _count(body: Body, deployment: Deployment) -> Call:
+    """Return the call of CountTokens for a *body* in Anthropic's own shape.
+
+    It knows foundation models alone: none by the inference profiles that they are invoked by.
+    """
+    asked = {"max_tokens": 1, **_invoked(body)}
+    model = bedrock.name(deployment)
+    there = aws.region_of(deployment.model)
+    model = f"{there}/" * bool(there) + model[model.index(_CLAUDE) :]
+    settings = {key: value for key, value in deployment.settings.items() if key != "model_id"}
+    url = bedrock.url(deployment._replace(model=model, settings=settings), "count-tokens")
+    packed = base64.b64encode(openai.encoded(asked)).decode()
+    return openai.json_call(url, {"input": {"invokeModel": {"body": packed}}})
+
+
+def _counted(said: Any, deployment: Deployment) -> Reply:
+    """Return Anthropic's count of tokens."""
+    return {"input_tokens": said["inputTokens"]}
 
 
 def _relayed(
@@ -63,13 +90,14 @@ BEDROCK_CLAUDE = bedrock.BEDROCK._replace(
     operations={
         **bedrock.BEDROCK.operations,
         "messages": Operation(_messages, usage=anthropic.counted, native=True, relay=_relayed),
+        "count_tokens": Operation(_count, _counted),
     }
 )
 
 
 def _variant(deployment: Deployment) -> Provider:
     """Return how Bedrock serves the deployment's model."""
-    return BEDROCK_CLAUDE if "anthropic.claude" in bedrock.name(deployment) else bedrock.BEDROCK
+    return BEDROCK_CLAUDE if _CLAUDE in bedrock.name(deployment) else bedrock.BEDROCK
 
 
 BEDROCK = bedrock.BEDROCK._replace(variant=_variant)

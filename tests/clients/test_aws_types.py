@@ -31,6 +31,7 @@ from llmgate import eventstream
 from llmgate import sigv4
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.providers import serving
 from llmgate.providers.bedrock import BEDROCK
 from llmgate.providers.sagemaker import SAGEMAKER
 
@@ -271,6 +272,22 @@ def test_our_requests_are_what_the_sdk_takes_and_sends(plain: Sdk, name: str, mo
     assert document(request.body) == document(ours.data)
 
 
+def test_tokens_are_counted_as_the_sdk_does() -> None:
+    sdk = bedrock(b'{"inputTokens": 14}')
+    model = CLAUDE.removeprefix("us.")
+    here = deployment(CLAUDE)
+    count = serving(here).operations["count_tokens"]
+    ours = count.build({"model": "g", "messages": HELLO}, here)
+
+    packed = base64.b64decode(document(ours.data)["input"]["invokeModel"]["body"])
+    got = sdk.client.count_tokens(modelId=model, input={"invokeModel": {"body": packed}})
+
+    request = sdk.sent.pop()
+    assert (request.method, request.url) == (ours.method, ours.url)
+    assert document(request.body) == document(ours.data)
+    assert count.parse({"inputTokens": 14}, here) == {"input_tokens": got["inputTokens"]}
+
+
 def test_a_stream_is_asked_for_where_the_sdk_does() -> None:
     sdk = streaming(b"")
     ours = BEDROCK.operations["chat"].build({**BODIES["plain"], "stream": True}, deployment())
@@ -364,4 +381,4 @@ def test_any_messages_are_read_as_the_sdk_reads_them(
 ) -> None:
     data = b"".join(eventstreams.message(*message) for message in messages)
 
-    assert list(eventstream.messages([data])) == parsed(data) == messages
+    assert list(eventstream.messages([data] if data else [])) == parsed(data) == messages

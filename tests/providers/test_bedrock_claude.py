@@ -101,3 +101,37 @@ def test_an_exception_is_raised() -> None:
 def test_a_stream_that_ends_too_soon_is_cut_short() -> None:
     with pytest.raises(errors.CutShort):
         relayed(iter(map(chunk, anthropic_samples.events("text")[:-1])))
+
+
+BARE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+COUNT: Operation = BEDROCK_CLAUDE.operations["count_tokens"]
+EAST = "https://bedrock-runtime.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("model", "over", "base"),
+    [
+        (CLAUDE, {}, BASE),
+        (BARE, {}, BASE),
+        (f"converse/{CLAUDE}", {}, BASE),
+        (f"us-east-1/{CLAUDE}", {}, EAST),
+        (ARN, {"info": {"base_model": BARE}}, BASE),
+        (BARE, {"settings": {"aws_region_name": "eu-west-1", "model_id": ARN}}, BASE),
+    ],
+)
+def test_tokens_are_counted_for_the_model_behind_a_profile(
+    model: str, over: Any, base: str
+) -> None:
+    call = COUNT.build({"model": "g", "messages": []}, DEPLOYMENT._replace(model=model, **over))
+
+    assert call.url == f"{base}/model/{BARE.replace(':', '%3A')}/count-tokens"
+    packed = json.loads(bytes(call.data))["input"]["invokeModel"]["body"]
+    assert json.loads(base64.b64decode(packed)) == {
+        "anthropic_version": "bedrock-2023-05-31",
+        "max_tokens": 1,
+        "messages": [],
+    }
+
+
+def test_the_count_is_anthropics() -> None:
+    assert COUNT.parse({"inputTokens": 14}, DEPLOYMENT) == {"input_tokens": 14}

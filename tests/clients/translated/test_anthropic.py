@@ -138,6 +138,42 @@ class TestNatively:
         assert got.model_dump(exclude_unset=True) == {"input_tokens": 14}
         assert len(upstream.requests) == 1
 
+    def test_tokens_are_counted_at_bedrock(
+        self, upstream: Upstream, claude: anthropic.Anthropic
+    ) -> None:
+        upstream.plays(json_answer({"inputTokens": 14}))
+
+        got = claude.messages.count_tokens(model="bedrock", messages=HI, tools=[TOOL])
+
+        assert got.model_dump(exclude_unset=True) == {"input_tokens": 14}
+        assert upstream.requests[0].path.endswith("/count-tokens")
+
+    @pytest.mark.parametrize(
+        ("status", "message"),
+        [
+            (400, "The provided model doesn't support counting tokens."),
+            (403, "User is not authorized to perform: bedrock:CountTokens"),
+        ],
+    )
+    def test_tokens_are_estimated_where_they_may_not_be_counted(
+        self, upstream: Upstream, claude: anthropic.Anthropic, status: int, message: str
+    ) -> None:
+        upstream.plays(json_answer({"message": message}, status))
+
+        got = claude.messages.count_tokens(model="bedrock", messages=HI)
+
+        assert got.model_dump(exclude_unset=True)["estimated"] is True
+        assert got.input_tokens > 0
+        assert len(upstream.requests) == 1
+
+    def test_what_is_wrong_with_it_is_told(
+        self, upstream: Upstream, claude: anthropic.Anthropic
+    ) -> None:
+        upstream.plays(json_answer({"message": "messages: roles must alternate"}, 400))
+
+        with pytest.raises(anthropic.BadRequestError, match="roles must alternate"):
+            claude.messages.count_tokens(model="bedrock", messages=HI)
+
     @pytest.mark.parametrize(
         ("status", "kind", "error"),
         [
