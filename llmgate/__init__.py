@@ -39,6 +39,7 @@ from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
 from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
+from llmgate.providers import PROVIDERS
 from llmgate.tracking import Tracking
 
 _BLUEPRINTS = (
@@ -65,6 +66,11 @@ _BLUEPRINTS = (
 def warnings(settings: config.Settings) -> list[str]:
     """Return what an operator should know of *settings* before the first request."""
     found = list(settings.warnings)
+    if _is_echo(settings.routes):
+        found.append(
+            "no model_list is given and no provider's key is set: the built-in echo answers with"
+            " what it was told; set OPENAI_API_KEY, or write a model_list"
+        )
     if settings.master_key is None:
         found.append(
             "no master key is set: whoever reaches this port can spend your provider keys;"
@@ -73,6 +79,11 @@ def warnings(settings: config.Settings) -> list[str]:
         if settings.tracking:
             found.append("what is said in the engine's chats is tracked, and read by them too")
     return found
+
+
+def _is_echo(routes: routing.Routes) -> bool:
+    """Return whether what is built in answers, for want of anything else."""
+    return list(routes.groups) == ["*"] and bool(PROVIDERS[routes.groups["*"][0].provider].answer)
 
 
 class _Route(Rule):

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-import yaml
-
 from llmgate import clientside
+from llmgate import configfile
 from llmgate import deployments
 from llmgate import errors
 from llmgate import heartbeat
@@ -28,7 +27,6 @@ from llmgate.routing import Routes
 from llmgate.routing import Rules
 
 MEGABYTE = 1024 * 1024
-_LARGEST_FILE = 4 * MEGABYTE
 _ENVIRONMENT = "os.environ/"
 _WITHIN = re.compile(r"os\.environ/(\w+)")
 _HEADER = re.compile(r"general_settings\.pass_through_endpoints\[\d+\]\.headers\.")
@@ -71,7 +69,7 @@ def load(
     overrides = overrides or Overrides()
     if not path:
         return _settings({}, environ, overrides)
-    raw = _merged(Path(path))
+    raw = configfile.read(Path(path))
     try:
         environ = {**environ, **_variables(raw, environ)}
         settings = _settings(_valid(raw, environ), environ, overrides)
@@ -100,6 +98,7 @@ def _valid(raw: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]
     """
     value: dict[str, Any] = validation.typed(_resolved(raw, environ, ""))
     _check(value)
+    _check_keys(value, raw)
     for path in validation.unsupported(value):
         value = params.without(value, params.steps(path))
     return value
@@ -119,55 +118,24 @@ def _check(value: Mapping[str, Any]) -> None:
                 )
 
 
-def _merged(path: Path) -> dict[str, Any]:
-    """Return the YAML at *path* with the files that it includes."""
-    value = _read(path)
-    names = value.get("include")
-    for name in names if isinstance(names, list) else ():
-        included = _read(path.parent / str(name))
-        if "include" in included:
-            raise ConfigError(
-                f"{path.parent / str(name)}: include: is for the first file alone; list all in"
-                f" {path}"
-            )
-        for key, item in included.items():
-            kept = value.get(key)
-            value[key] = kept + item if isinstance(kept, list) and isinstance(item, list) else item
-    return value
+def _check_keys(value: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an api_key of *value* that is empty; *raw* says how it is written.
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which `api_version: 2024-10-21` is text, as everyone means it."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return the mapping in the YAML file at *path*."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; check its path and its permissions"
-        ) from None
-    if len(text) > _LARGEST_FILE:
-        raise ConfigError(f"{path}: is larger than {_LARGEST_FILE} bytes; is it a configuration?")
-    try:
-        value = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where else ""
-        what = getattr(error, "problem", None) or "cannot be parsed"
-        raise ConfigError(f"{path}: is no valid YAML{line}: {what}") from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must be a mapping with model_list and other sections")
-    return value
+    A key that is left out is the provider's own variable; an empty one is a mistake in the making.
+    """
+    for at, entry in enumerate(value.get("model_list") or ()):
+        key = entry["litellm_params"].get("api_key")
+        if not isinstance(key, str) or key.strip():
+            continue
+        written = raw["model_list"][at]["litellm_params"]["api_key"]
+        what = (
+            "is empty; write the key or os.environ/NAME, or leave it out: then the provider's own"
+        )
+        what += " variable holds it, if it needs any"
+        if written.startswith(_ENVIRONMENT):
+            name = written.removeprefix(_ENVIRONMENT)
+            what = f"the environment variable {name} is empty; set it"
+        raise ConfigError(f"model_list[{at}].litellm_params.api_key: {what}")
 
 
 def _resolved(value: Any, environ: Mapping[str, str], path: str) -> Any:

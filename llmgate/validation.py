@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -169,7 +170,8 @@ def _words(error: ValidationError, subject: str) -> tuple[str, str]:
     schema: Any = error.schema
     if error.validator == "required":
         wanted = _expected(schema["properties"][error.path[-1]])
-        return f"Missing required parameter: {subject}. It must be {wanted}.", _MISSING
+        found = f"Missing required parameter: {subject}. It must be {wanted}."
+        return found + _misspelt(error), _MISSING
     if error.validator == "additionalProperties":
         return f"Unknown parameter: {subject}. {_advice(error)}", "unknown_parameter"
     if error.validator == "type":
@@ -181,6 +183,15 @@ def _words(error: ValidationError, subject: str) -> tuple[str, str]:
 
 
 _MISSING = "missing_required_parameter"
+
+
+def _misspelt(error: ValidationError) -> str:
+    """Return a sentence on the unknown key that may be meant for the missing one, or nothing."""
+    schema, instance, missing = error.schema, error.instance, str(error.path[-1])
+    assert isinstance(schema, dict) and isinstance(instance, dict)
+    unknown = (name for name in instance if name not in schema["properties"])
+    near = difflib.get_close_matches(missing, [str(n)[:80] for n in islice(unknown, 50)], n=1)
+    return f" '{near[0]}' is unknown; did you mean '{missing}'?" if near else ""
 
 
 def _expected(schema: Schema) -> str:

@@ -227,7 +227,13 @@ def test_the_check_says_what_has_no_effect(config: Path) -> None:
 
 
 def test_without_a_file_the_environment_is_checked() -> None:
-    assert run("--check").stdout == "the environment: valid\n"
+    echo = "no model_list is given and no provider's key is set: the built-in echo answers"
+
+    got = run("--check")
+
+    assert got.stdout == "the environment: valid\n"
+    assert f"llmgate: warning: {echo}" in got.stderr
+    assert echo not in run("--check", OPENAI_API_KEY="sk-1").stderr
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,84 @@ def test_a_whole_configuration_is_read(written: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "model_list:\nlitellm_settings:\n"])
-def test_an_empty_file_says_nothing(text: str, written: Any) -> None:
-    assert config.load(written(text), {}) == config.load(None, {})
+def test_an_empty_file_is_refused_with_what_to_write(text: str, written: Any) -> None:
+    message = fault(written(text))
+
+    assert message.startswith("is empty; write into it what is to be served, such as model_list: [")
+    model_list = yaml.safe_load(message.partition("such as ")[2])
+    assert only(config.load(written(yaml.safe_dump(model_list)), {}), "gpt-4o").model == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            ONE + "general_settings: {}\nmodel_list: []\n",
+            "is no valid YAML in line 6: the key 'model_list' is there twice, first in line 2; keep"
+            " one",
+        ),
+        (
+            ONE.replace("sk-1", "sk-1, api_key: sk-2"),
+            "is no valid YAML in line 4: the key 'api_key' is there twice, first in line 4; keep"
+            " one",
+        ),
+        (
+            ONE + "router_settings: {fallbacks: [{a: [b], 'a': [c]}]}",
+            "is no valid YAML in line 5: the key 'a' is there twice, first in line 5; keep one",
+        ),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named(text: str, message: str, written: Any) -> None:
+    assert fault(written(text)) == message
+
+
+def test_what_is_merged_may_be_said_again(written: Any) -> None:
+    text = """
+    model_list:
+      - model_name: gpt
+        litellm_params: &one {model: openai/a, api_key: k, temperature: 1}
+      - model_name: other
+        litellm_params: &two {<<: *one, model: openai/b}
+      - model_name: last
+        litellm_params: {<<: *one, <<: *two, temperature: 0}
+    """
+
+    got = config.load(written(text), {})
+
+    assert (only(got, "other").model, only(got, "last").defaults) == ("b", {"temperature": 0})
+
+
+@pytest.mark.parametrize("key", ["''", "' '"])
+def test_an_empty_key_is_refused(key: str, written: Any) -> None:
+    assert fault(written(ONE.replace("sk-1", key)), {"OPENAI_API_KEY": "sk-e"}) == (
+        "model_list[0].litellm_params.api_key: is empty; write the key or os.environ/NAME, or leave"
+        " it out: then the provider's own variable holds it, if it needs any"
+    )
+
+
+def test_an_empty_variable_of_a_key_is_named(written: Any) -> None:
+    assert fault(written(ONE.replace("sk-1", "os.environ/MY_KEY")), {"MY_KEY": ""}) == (
+        "model_list[0].litellm_params.api_key: the environment variable MY_KEY is empty; set it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written_as", "place", "meant"),
+    [
+        ("model_nam:", "model_list[0].model_name", "model_name"),
+        ("litelm_parms:", "model_list[0].litellm_params", "litellm_params"),
+        ("{modle:", "model_list[0].litellm_params.model", "model"),
+    ],
+)
+def test_a_required_key_that_is_misspelt_is_named(
+    written_as: str, place: str, meant: str, written: Any
+) -> None:
+    right = f"{{{meant}:" if "{" in written_as else f"{meant}:"
+
+    got = fault(written(ONE.replace(right, written_as)))
+
+    assert got.startswith(f"{place}: Missing required parameter: '{place}'. It must be ")
+    assert got.endswith(f" '{written_as.strip('{:')}' is unknown; did you mean '{meant}'?")
 
 
 @pytest.mark.parametrize("path", [None, ""])
@@ -273,9 +349,8 @@ def test_an_unset_variable_in_environment_variables_is_named(written: Any) -> No
 @pytest.mark.parametrize(
     ("text", "environ", "wanted"),
     [
-        ("", {}, None),
-        ("", {"LLMGATE_MASTER_KEY": "sk-e"}, "sk-e"),
-        ("", {"LLMGATE_MASTER_KEY": ""}, None),
+        (ONE, {}, None),
+        (ONE, {"LLMGATE_MASTER_KEY": ""}, None),
         ("general_settings: {master_key: sk-f}", {"LLMGATE_MASTER_KEY": "sk-e"}, "sk-f"),
         ("general_settings: {master_key: os.environ/MK}", {"MK": "sk-f"}, "sk-f"),
         (ONE + "general_settings: {master_key: sk-f}", {}, "sk-f"),
@@ -331,7 +406,7 @@ def test_retries_are_those_of_the_router_first(text: str, wanted: int, written: 
 @pytest.mark.parametrize(
     ("text", "body", "upload"),
     [
-        ("", 32, 100),
+        (ONE, 32, 100),
         ("llmgate_settings: {max_body_mb: 1, max_upload_mb: 2}", 1, 2),
         ("general_settings: {max_request_size_mb: 4}", 4, 100),
         ("llmgate_settings: {max_body_mb: 1}\ngeneral_settings: {max_request_size_mb: 4}", 1, 100),
@@ -399,7 +474,6 @@ def test_heartbeats_come_when_they_are_wanted(said: str, wanted: Any, written: A
             ("groq", "x", None),
         ),
         ("general_settings: {completion_model: groq/x}", None, "groq/x", ("groq", "x", None)),
-        ("", "groq/x", "groq/x", ("groq", "x", None)),
         (
             ONE + "router_settings: {model_group_alias: {nick: gpt}}",
             "nick",

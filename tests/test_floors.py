@@ -26,7 +26,8 @@ FLOORS = {
     refusals
     tracking""",
     8: "tokens",
-    9: "deployments keepers userconfig config flows answers calls relay dispatch batch",
+    9: """deployments keepers userconfig configfile config flows answers calls relay dispatch
+    batch""",
     10: "endpoints requestlog",
     11: """__init__ __main__ cli server environment listening greenlets workers gunicorn_conf
     app""",
@@ -42,7 +43,7 @@ LANDLORDS = {
     "gunicorn": "server greenlets workers endpoints",
     "requests": "upstream connections",
     "urllib3": "upstream connections",
-    "yaml": "config",
+    "yaml": "configfile",
     "jsonschema": "validation",
     "sqlite3": "store tracking",
     "psycopg": "store",

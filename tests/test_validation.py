@@ -88,6 +88,12 @@ def test_every_operation_has_good_and_bad_bodies() -> None:
         ("chat", {"model": "m"}, "Missing required parameter: 'messages'. It must be an array."),
         (
             "chat",
+            {"model": "m", "message": []},
+            "Missing required parameter: 'messages'. It must be an array. 'message' is unknown; did"
+            " you mean 'messages'?",
+        ),
+        (
+            "chat",
             chat(messages=[{"role": "user", "content": 3}]),
             "Invalid type for 'messages[0].content': expected a string or an array of content"
             " parts, but got an integer.",
