@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from llmgate.contract import Body
@@ -58,6 +59,28 @@ def _document(document: Any) -> str:
     if isinstance(document, dict) and isinstance(document.get("text"), str):
         return str(document["text"])
     return json.dumps(document, ensure_ascii=False)
+
+
+def with_documents(reply: Mapping[str, Any], documents: Sequence[Any]) -> Reply:
+    """Return a rerank *reply* whose results have their *documents*, texts as objects that hold one.
+
+    Those that came with one keep it.
+    """
+    results = reply.get("results")
+    if not isinstance(results, list):
+        return dict(reply)
+    return {**reply, "results": [_with_document(row, documents) for row in results]}
+
+
+def _with_document(row: Any, documents: Sequence[Any]) -> Any:
+    """Return the *row* of a result with the document that it is of."""
+    if not isinstance(row, dict) or row.get("document") is not None:
+        return row
+    at = row.get("index")
+    if at not in range(len(documents)):
+        return row
+    document = documents[at]
+    return {**row, "document": {"text": document} if isinstance(document, str) else document}
 
 
 def rerank_usage(report: Mapping[str, Any]) -> Usage:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from flask import Blueprint
 from flask import Response
 
 from llmgate import dispatch
+from llmgate.dialects import cohere_search
+from llmgate.dialects import openai
 from llmgate.endpoints import common
 
 blueprint = Blueprint("rerank", __name__)
@@ -16,4 +20,8 @@ blueprint = Blueprint("rerank", __name__)
 def rerank() -> Response:
     """Compare documents to a query."""
     body = common.body("rerank", None)
-    return common.whole(dispatch.complete(common.gate(), "rerank", body, common.meter()))
+    answer = dispatch.complete(common.gate(), "rerank", body, common.meter())
+    if body.get("return_documents"):  # Cohere's API v2 does not
+        reply = cohere_search.with_documents(json.loads(answer.body), body["documents"])
+        answer = answer._replace(body=openai.encoded(reply))
+    return common.whole(answer)

@@ -601,3 +601,30 @@ def test_errors_are_told_in_openais_words(case: Any) -> None:
 )
 def test_errors_of_another_shape_still_have_a_message(body: Any, message: str) -> None:
     assert cohere.failure(body).message == message
+
+
+def test_results_get_their_documents() -> None:
+    reply = {
+        "id": "r",
+        "results": [
+            {"index": 1, "relevance_score": 0.5},
+            {"index": 0, "relevance_score": 0.25, "document": None},
+            {"index": 0, "document": {"text": "own"}},
+            {"index": 2},
+            "strange",
+        ],
+    }
+
+    got = cohere_search.with_documents(reply, ["a", {"title": "b"}])
+
+    assert got == {
+        "id": "r",
+        "results": [
+            {"index": 1, "relevance_score": 0.5, "document": {"title": "b"}},
+            {"index": 0, "relevance_score": 0.25, "document": {"text": "a"}},
+            {"index": 0, "document": {"text": "own"}},
+            {"index": 2},
+            "strange",
+        ],
+    }
+    assert cohere_search.with_documents({"id": "r"}, ["a"]) == {"id": "r"}

@@ -59,6 +59,33 @@ def test_an_imitator_is_asked_in_the_same_words(
     assert upstream.requests[0].json == {**body, "model": "jina-reranker-v2"}
 
 
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_documents_are_returned_if_that_is_asked_for(
+    upstream: Upstream, gateway: Gateway, asked: bool | None
+) -> None:
+    upstream.plays(json_answer(REPLY))
+    body = {"model": "cohere-rerank", "query": "Where?", "documents": DOCUMENTS}
+
+    got = requests.post(
+        f"{gateway.url}/v1/rerank", json={**body, "return_documents": asked}, timeout=10
+    )
+
+    (row,) = got.json()["results"]
+    assert row.get("document") == ({"text": "Köln: rain"} if asked else None)
+    assert "return_documents" not in upstream.requests[0].json
+
+
+def test_documents_of_an_imitator_are_returned_by_it(upstream: Upstream, gateway: Gateway) -> None:
+    results = [{"index": 1, "relevance_score": 0.5, "document": {"text": "Bonn: sun"}}]
+    upstream.plays(json_answer({"model": "jina", "results": results}))
+    body = {"model": "jina-rerank", "query": "?", "documents": DOCUMENTS, "return_documents": True}
+
+    got = requests.post(f"{gateway.url}/v1/rerank", json=body, timeout=10)
+
+    assert got.json()["results"] == results
+    assert upstream.requests[0].json["return_documents"] is True
+
+
 def test_a_provider_that_cannot_rank_says_so(upstream: Upstream, gateway: Gateway) -> None:
     body = {"model": "anthropic", "query": "Where?", "documents": DOCUMENTS}
 
