@@ -77,7 +77,7 @@ def _with_document(row: Any, documents: Sequence[Any]) -> Any:
     if not isinstance(row, dict) or row.get("document") is not None:
         return row
     at = row.get("index")
-    if at not in range(len(documents)):
+    if not isinstance(at, int) or at not in range(len(documents)):
         return row
     document = documents[at]
     return {**row, "document": {"text": document} if isinstance(document, str) else document}
