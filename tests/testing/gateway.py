@@ -92,7 +92,7 @@ class Gateway:
         self._env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._env |= {"HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
         self._env |= {"PORT": str(self.port), "WEB_CONCURRENCY": str(workers), **(env or {})}
-        if config is not None:
+        if config:
             path = self.home / "config.yaml"
             path.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
             self._env["LLMGATE_CONFIG"] = str(path)

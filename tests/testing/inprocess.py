@@ -30,7 +30,7 @@ def client_of(folder: Path, given: Mapping[str, Any], env: Mapping[str, str]) ->
     """Return a client of the app that the configuration *given* and the environment *env* make."""
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(dict(given), sort_keys=False), encoding="utf-8")
-    return create_app(config.load(str(path), env)).test_client()
+    return create_app(config.load(str(path) if given else None, env)).test_client()
 
 
 def asks(**over: Any) -> dict[str, Any]:
