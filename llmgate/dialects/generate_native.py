@@ -86,11 +86,14 @@ def count_plainly(body: Body) -> Body:
 
 def embed_one(body: Body, model: str) -> Body:
     """Return the embedContent request *body* for *model*."""
-    given = {key: value for key, value in body.items() if key not in _OURS}
-    return {"model": model, **given}
+    return {"model": model, **_embedding(body)}
 
 
 def embed_many(body: Body, model: str) -> Body:
     """Return the batchEmbedContents request *body*, each of its requests for *model*."""
-    given = {key: value for key, value in body.items() if key not in _OURS}
-    return {**given, "requests": [{**each, "model": model} for each in body["requests"]]}
+    return {**_embedding(body), "requests": [{**each, "model": model} for each in body["requests"]]}
+
+
+def _embedding(body: Body) -> Body:
+    """Return *body* less what is not of embeddings: a deployment's defaults for chats, say."""
+    return {k: v for k, v in body.items() if k not in _OURS and not _is_generation(k)}

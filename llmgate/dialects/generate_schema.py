@@ -72,9 +72,10 @@ def _with_null(made: dict[str, Any]) -> dict[str, Any]:
 def response_format(given: Any) -> dict[str, Any]:
     """Return OpenAI's response format for the JSON schema *given*: strict if it can be."""
     closed = _closed(given)
-    named = {"name": "response", "schema": closed if _is_strict(closed) else given}
-    strict = {"strict": True} if named["schema"] is closed else {}
-    return {"type": "json_schema", "json_schema": {**named, **strict}}
+    if not _is_strict(closed):
+        return {"type": "json_schema", "json_schema": {"name": "response", "schema": given}}
+    named = {"name": "response", "schema": closed, "strict": True}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _closed(schema: Any) -> Any:
@@ -105,9 +106,9 @@ def _is_strict(schema: Any, is_root: bool = True) -> bool:
         return False
     if "object" in (kind if isinstance(kind, list) else [kind]):
         required = set(schema.get("required") or ())
-        if properties is None or schema["additionalProperties"] is not False:
+        if not isinstance(properties, Mapping) or required != set(properties):
             return False
-        if required != set(properties):
+        if schema["additionalProperties"] is not False:
             return False
     inner = [*(properties or {}).values(), *(schema.get("$defs") or {}).values()]
     inner += [*(schema.get("anyOf") or ()), *([schema["items"]] if "items" in schema else [])]
