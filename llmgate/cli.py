@@ -59,7 +59,7 @@ def _app(settings: config.Settings, read: Callable[[], config.Settings]) -> WSGI
 
 def _hello(settings: config.Settings, host: str, port: int) -> str:
     """Return what is printed at the start: where it is, what it serves."""
-    names = settings.routes.names()
+    names = settings.routes.shown()
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return f"llmgate {VERSION} on http://{host}:{port} serves {', '.join(names[:8])}{more}"
 

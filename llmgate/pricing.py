@@ -160,14 +160,17 @@ def about(provider: str, model: str) -> Mapping[str, Any]:
 
 
 def models(provider: str, mode: str | None = None) -> list[str]:
-    """Return the names of *provider*'s models in the table, sorted; those of *mode* alone."""
+    """Return the names of *provider*'s models in the table, sorted; those of *mode* alone.
+
+    What all fine-tuned models of a kind cost has a row, which is no model.
+    """
     providers = _SHARED.get(provider, (provider,))
     found = set()
     for name, row in _rows().items():
         maker, _, model = name.partition("/")
         if maker in providers and mode in (None, row.get("mode", "chat")):
             found.add(model)
-    return sorted(found)
+    return sorted(model for model in found if not model.startswith("ft:"))
 
 
 def _row(provider: str, model: str) -> Row:

@@ -65,17 +65,28 @@ class Routes(NamedTuple):
         if own:
             return tuple(own)
         raise errors.ModelNotFound(
-            f"There is no model '{model[:200]}' here. {_known(self.names())}", param="model"
+            f"There is no model '{model[:200]}' here. {_known(self.shown())}", param="model"
         )
 
     def names(self) -> list[str]:
-        """Return the names that clients can ask for; wildcards as the known models behind them."""
+        """Return the names that clients can ask for; wildcards as the known models behind them.
+
+        What `*` serves in the same way is named but once, without its provider.
+        """
         if self.forced:
             return [self.forced]
+        every = self.groups.get("*")
         found: dict[str, None] = dict.fromkeys(self.aliases)
         for group, deployments in self.groups.items():
-            found.update(dict.fromkeys(_expanded(group, deployments) if "*" in group else [group]))
+            if group == "*" or tuple(d._replace(group="*") for d in deployments) != every:
+                names = _expanded(group, deployments) if "*" in group else [group]
+                found.update(dict.fromkeys(names))
         return list(found)
+
+    def shown(self) -> list[str]:
+        """Return `names`, and the wildcards behind which no model is known."""
+        open_ends = (g for g, found in self.groups.items() if "*" in g and not _expanded(g, found))
+        return self.names() + ([] if self.forced else list(open_ends))
 
 
 def own_names(deployment: Deployment) -> tuple[str, str]:
@@ -108,7 +119,7 @@ def _filled(deployment: Deployment, name: str, matched: str) -> Deployment:
 
 
 def _expanded(group: str, deployments: Iterable[Deployment]) -> list[str]:
-    """Return the models that a wildcard *group* stands for, as far as the price list knows."""
+    """Return the models that a wildcard *group* stands for, those that the price list knows."""
     head, _, tail = group.partition("*")
     known = [
         f"{head}{matched}{tail}"
@@ -117,7 +128,7 @@ def _expanded(group: str, deployments: Iterable[Deployment]) -> list[str]:
         if (matched := _match(deployment.model, name)) is not None
     ]
     fixed = [d.model for d in deployments if _match(group, d.model) and "*" not in d.model]
-    return known or fixed or [group]
+    return known or fixed
 
 
 def tagged(

@@ -700,3 +700,25 @@ def test_a_parameter_of_the_upstream_itself_goes_there(tmp_path: Path) -> None:
 
     [deployment] = settings.routes.groups["gpt-4o"]
     assert deployment.defaults == {"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OPENAI_API_KEY": "k"},
+        {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k", "GROQ_API_KEY": "k"},
+        {"HOSTED_VLLM_API_BASE": "http://h/v1", "GEMINI_API_KEY": "k"},
+        {"HOSTED_VLLM_API_BASE": "http://h/v1"},
+    ],
+)
+def test_the_names_that_the_environment_makes_can_be_called(environ: dict[str, str]) -> None:
+    routes = config.load(None, environ).routes
+
+    served = [
+        (found.provider, found.model) for name in routes.names() for found in routes.find(name)
+    ]
+
+    assert len(set(served)) == len(served)
+    assert not [model for _, model in served if "*" in model or "ft:" in model]
+    assert ("gpt-4o" in routes.names()) == ("OPENAI_API_KEY" in environ)

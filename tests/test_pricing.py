@@ -448,5 +448,10 @@ def test_models_of_a_provider_that_charges_as_another_are_that_ones() -> None:
     assert "gemini-2.5-flash" in pricing.models("vertex_ai")
 
 
+def test_what_stands_for_many_is_no_model() -> None:
+    assert "openai/ft:gpt-4o" in TABLE
+    assert not [name for name in pricing.models("openai") if "ft:" in name]
+
+
 def test_an_unknown_provider_has_no_models() -> None:
     assert pricing.models("nobody") == []

@@ -137,8 +137,29 @@ def test_names_are_aliases_groups_and_what_wildcards_stand_for() -> None:
         *(f"openai/{name}" for name in known),
         *(f"my-{name.removeprefix('gpt-4o')}" for name in known if name.startswith("gpt-4o-")),
         "fixed-one",
-        "vllm/*",
     ]
+    assert routes.shown() == [*got, "vllm/*"]
+
+
+def test_what_serves_bare_names_is_named_without_its_provider() -> None:
+    own = to("*", "openai")._replace(group="openai/*")
+    groups = {"openai/*": (own,), "groq/*": (to("*", "groq"),), "*": (own._replace(group="*"),)}
+
+    got = Routes(groups).names()
+
+    assert got == [*(f"groq/{name}" for name in pricing.models("groq")), *pricing.models("openai")]
+    other = (own._replace(group="*", api_base="https://other.example"),)
+    assert "openai/gpt-4o" in Routes({**groups, "*": other}).names()
+
+
+def test_a_wildcard_without_known_models_is_told_of() -> None:
+    routes = Routes({"vllm/*": (to("*", "hosted_vllm"),)})
+
+    with pytest.raises(errors.ModelNotFound) as caught:
+        routes.find("other")
+
+    assert routes.names() == []
+    assert caught.value.message.endswith("The models are: vllm/*.")
 
 
 def test_every_name_is_found() -> None:
