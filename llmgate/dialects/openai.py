@@ -164,6 +164,8 @@ def _error(body: Any) -> Any:
     inner = body.get("error") if isinstance(body, dict) else None
     if isinstance(inner, list):
         return _error(inner)
+    if not inner and isinstance(body, dict) and isinstance(body.get("detail"), dict):
+        return _error(body["detail"])
     return inner if inner and isinstance(inner, str | dict) else body
 
 
