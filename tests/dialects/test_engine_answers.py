@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from testing.upstream import chat_chunks
 from testing.upstream import tool_call
 
@@ -288,6 +290,14 @@ def test_no_character_is_cut_in_two() -> None:
     got = list(engine_answers.text(telling(), chunks("né", "\ud83d", "\ude00!", "\ud83d")))
 
     assert got == ["né".encode(), "😀!".encode(), "\ufffd".encode()]
+
+
+@given(st.lists(st.text()))
+def test_any_text_is_told_as_it_is(texts: list[str]) -> None:
+    told = engine_answers.text(telling(), chunks(*texts))
+
+    assert b"".join(told).decode() == "".join(texts)
+    assert whole(telling(), chunks(*texts))["chat_output"] == "".join(texts)
 
 
 def test_half_a_character_that_is_never_completed_is_replaced() -> None:

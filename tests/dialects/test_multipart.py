@@ -4,6 +4,8 @@ import io
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -153,3 +155,13 @@ def test_an_empty_form_is_a_form() -> None:
 )
 def test_a_list_is_a_field_for_each_item(body: Any, wanted: Any) -> None:
     assert list(multipart.fields(body)) == wanted
+
+
+@given(st.text(), st.lists(st.text(), min_size=1), st.binary())
+def test_any_text_and_any_file_are_read_back(text: str, listed: list[str], data: bytes) -> None:
+    body = {"prompt": text, "include[]": listed, "file": upload(data=data)}
+
+    fields, files = parsed(multipart.Form(multipart.fields(body)))
+
+    assert fields == [("prompt", text), *(("include[]", each) for each in listed)]
+    assert [file.read() for _, file in files] == [data]

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
 from openai.types.chat import ChatCompletionChunk
@@ -249,6 +251,7 @@ CONTEXT = "This model's maximum context length is 8192 tokens. However, you requ
                 "prompt",
             ),
         ),
+        ({"detail": {"error": "No such model"}}, Failure("No such model")),  # DeepInfra
         ({"error": None, "message": "m"}, Failure("m")),
         ({"error": True, "message": "m"}, Failure("m")),
         ({"error": {"detail": "d", "code": True}}, Failure("d")),
@@ -379,6 +382,26 @@ def test_chunks_are_read_however_the_bytes_are_cut(size: int) -> None:
     pieces = (data[at : at + size] for at in range(0, len(data), size))
 
     assert list(openai.chunks(pieces, DEPLOYMENT)) == events
+
+
+@given(st.lists(st.text()), st.text(), st.integers(1, 60))
+def test_any_text_and_any_arguments_come_through(
+    texts: list[str], arguments: str, size: int
+) -> None:
+    events = chat_chunks(*texts, tool_calls=[tool_call("f", arguments)], usage=usage())
+    data = streamed(events)
+
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+
+    assert list(openai.chunks(pieces, DEPLOYMENT)) == events
+
+
+ANY_TEXT = st.text(st.characters(codec=None))  # lone surrogates too
+
+
+@given(st.dictionaries(ANY_TEXT, ANY_TEXT | st.none() | st.integers()))
+def test_any_body_is_written_so_that_it_is_read_as_it_was(body: dict[str, Any]) -> None:
+    assert json.loads(openai.encoded(body)) == body
 
 
 def test_chunks_end_at_the_last_event_even_if_more_follows() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from testing.upstream import chat_chunks
 from testing.upstream import error_body
 from testing.upstream import tool_call
@@ -51,6 +53,19 @@ def test_every_byte_is_kept_wherever_they_are_cut(data: bytes) -> None:
 
     for pieces in cuts(data):
         assert relay(pieces) == (data, None, {})
+
+
+@given(st.lists(st.text()), st.text(), st.integers(1, 60), st.booleans())
+def test_every_byte_is_kept_whatever_is_said(
+    texts: list[str], arguments: str, size: int, ascii: bool
+) -> None:
+    chunks = chat_chunks(*texts, tool_calls=[tool_call("f", arguments)])
+    lines = (json.dumps(chunk, ensure_ascii=ascii) for chunk in chunks)
+    data = "".join(f"data: {line}\n\n" for line in lines).encode() + sse.DONE
+
+    got = relay(data[at : at + size] for at in range(0, len(data), size))
+
+    assert got == (data, None, {})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 17, 100, 4096])
