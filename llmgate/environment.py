@@ -19,6 +19,8 @@ class Server(NamedTuple):
     threads: int | None
     read_timeout: int  # seconds
     write_timeout: int
+    read_rate: int  # bytes a second
+    body_timeout: int
 
 
 def server(environ: Mapping[str, str]) -> Server:
@@ -30,6 +32,8 @@ def server(environ: Mapping[str, str]) -> Server:
         threads=_number(environ, "LLMGATE_THREADS", 65535),
         read_timeout=_number(environ, "LLMGATE_READ_TIMEOUT", 86400) or 15,
         write_timeout=_number(environ, "LLMGATE_WRITE_TIMEOUT", 86400) or 10,
+        read_rate=_number(environ, "LLMGATE_READ_RATE", 10**9) or 1024,
+        body_timeout=_number(environ, "LLMGATE_BODY_TIMEOUT", 86400) or 900,
     )
 
 

@@ -14,6 +14,7 @@ from gunicorn.workers import ggevent
 
 from llmgate import connections
 from llmgate import gunicorn_conf
+from llmgate import pacing
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
 
@@ -59,7 +60,8 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer a request within the time that its client is given."""
         sock.settimeout(gunicorn_conf.READ_TIMEOUT)
-        super().handle_request(listener_name, req, sock, addr)
+        with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+            super().handle_request(listener_name, req, sock, addr)
         sock.settimeout(None)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:

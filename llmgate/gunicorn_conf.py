@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from llmgate import environment
 from llmgate import listening
+from llmgate import pacing
 from llmgate.deployments import ConfigError
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
@@ -60,6 +61,9 @@ READ_TIMEOUT = _said.read_timeout
 
 WRITE_TIMEOUT = _said.write_timeout
 """Seconds that a client may take to read anything."""
+
+PACE = pacing.Pace(READ_TIMEOUT, _said.read_rate, _said.body_timeout)
+"""How slowly the body of a request may come."""
 
 
 def _files() -> int:

@@ -21,6 +21,7 @@ from gunicorn import glogging
 from gunicorn.workers import gthread
 
 from llmgate import gunicorn_conf
+from llmgate import pacing
 
 _LINGER = 2.0  # seconds that a client may take to close its side
 _LARGEST_HEAD = 65536
@@ -101,6 +102,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             least = 1 if whole else len(head) + 1
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
         return whole
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose body has to come at some pace."""
+        with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+            return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Go on with *conn* after a request; what is to be closed does not hold up the rest."""

@@ -10,7 +10,7 @@ from llmgate.deployments import ConfigError
 
 @pytest.mark.parametrize("environ", [{}, {"PORT": "", "WEB_CONCURRENCY": " ", "HOST": ""}])
 def test_what_is_not_said_has_its_default(environ: dict[str, str]) -> None:
-    assert environment.server(environ) == ("0.0.0.0", 4000, 2, None, 15, 10)
+    assert environment.server(environ) == ("0.0.0.0", 4000, 2, None, 15, 10, 1024, 900)
 
 
 def test_what_is_said_holds() -> None:
@@ -21,9 +21,11 @@ def test_what_is_said_holds() -> None:
         "LLMGATE_THREADS": "4",
         "LLMGATE_READ_TIMEOUT": "5",
         "LLMGATE_WRITE_TIMEOUT": "6",
+        "LLMGATE_READ_RATE": "7",
+        "LLMGATE_BODY_TIMEOUT": "8",
     }
 
-    assert environment.server(environ) == ("::1", 80, 3, 4, 5, 6)
+    assert environment.server(environ) == ("::1", 80, 3, 4, 5, 6, 7, 8)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,8 @@ def test_what_is_said_holds() -> None:
         ("LLMGATE_THREADS", 65535),
         ("LLMGATE_READ_TIMEOUT", 86400),
         ("LLMGATE_WRITE_TIMEOUT", 86400),
+        ("LLMGATE_READ_RATE", 10**9),
+        ("LLMGATE_BODY_TIMEOUT", 86400),
     ],
 )
 @pytest.mark.parametrize("text", ["x", "0", "-1", "1.5", "1e3", "\u00b2", "9" * 5000, "over"])

@@ -18,7 +18,7 @@ FLOORS = {
     1: "contract errors version",
     2: "sse eventstream sigv4 chunked redact vocabulary",
     3: "dialects",
-    4: "params pricing estimates retries deadlines overheard heard labels",
+    4: "params pricing estimates retries deadlines overheard heard labels pacing",
     5: "providers",
     6: "metering",
     7: """shapes validation clientside fallbacks strategies routing rules terms attempts store

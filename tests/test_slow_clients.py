@@ -24,8 +24,11 @@ from testing.upstream import sse
 from testing.workers import chat
 
 CHAT = "/v1/chat/completions"
+SILENT = "the client sent nothing more of its body within LLMGATE_READ_TIMEOUT"
 HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
 JSON = HALF + b"Content-Type: application/json\r\n"
+UPLOAD = HALF.replace(b"chat/completions", b"audio/transcriptions")
+UPLOAD += b"Content-Type: multipart/form-data; boundary=x\r\n"
 SOME = 6  # more than there are threads
 
 
@@ -86,19 +89,59 @@ def test_a_head_in_pieces_is_read(gate: Gateway, upstream: Upstream) -> None:
     ],
 )
 def test_a_body_that_does_not_come_times_out(sent: bytes, gate: Gateway) -> None:
+    request_id = f"{time.monotonic()}"
+    sent = sent.replace(b"Host: x", b"Host: x\r\nX-Request-Id: " + request_id.encode())
+
     with connected(gate.url, sent) as sock:
         begun = time.monotonic()
         data = received_until(sock, b"request_timeout")
 
     assert data.startswith(b"HTTP/1.1 408 ")
+    assert gate.log(lambda line: line["request_id"] == request_id)["cause"] == SILENT
     assert 0.5 < time.monotonic() - begun < 3
 
 
-def test_an_upload_that_does_not_come_times_out(gate: Gateway) -> None:
-    kind = b"Content-Type: multipart/form-data; boundary=x\r\n"
-    head = HALF.replace(b"chat/completions", b"audio/transcriptions") + kind
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (JSON + b"Content-Length: 1000\r\n\r\n", b" "),
+        (JSON + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (UPLOAD + b"Content-Length: 1000\r\n\r\n--x\r\n", b"a"),
+        (JSON + b"Content-Length: 1000000\r\n\r\n", b" " * 4000),  # fast enough, but too long
+    ],
+)
+def test_a_body_that_drips_times_out(head: bytes, piece: bytes, gate: Gateway) -> None:
+    request_id = f"{time.monotonic()}"
+    head = head.replace(b"Host: x", b"Host: x\r\nX-Request-Id: " + request_id.encode())
+    begun = time.monotonic()
 
-    with connected(gate.url, head + b"Content-Length: 1000\r\n\r\n--x\r\n") as sock:
+    with connected(gate.url, head) as sock:
+        sock.settimeout(0.1)
+        data = b""
+        while not data and time.monotonic() - begun < 6:
+            sock.sendall(piece)
+            with suppress(TimeoutError):
+                data = sock.recv(65536)
+
+    assert data.startswith(b"HTTP/1.1 408 ")
+    assert 0.9 < time.monotonic() - begun < 4.5
+    line = gate.log(lambda line: line["request_id"] == request_id)
+    assert line["cause"].startswith("the client sent ") and " of its body in " in line["cause"]
+
+
+def test_a_slow_body_that_goes_on_is_read(gate: Gateway, upstream: Upstream) -> None:
+    upstream.plays(json_answer(chat_completion()))
+    body = b'{"model":"gpt-4o","messages":[{"role":"user","content":"%s"}]}' % (b"a" * 4000)
+
+    with connected(gate.url, JSON + b"Content-Length: %d\r\n\r\n" % len(body)) as sock:
+        for at in range(0, len(body), 400):
+            sock.sendall(body[at : at + 400])
+            time.sleep(0.15)
+        assert received_until(sock, b"_response_ms").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_upload_that_does_not_come_times_out(gate: Gateway) -> None:
+    with connected(gate.url, UPLOAD + b"Content-Length: 1000\r\n\r\n--x\r\n") as sock:
         data = received_until(sock, b"request_timeout")
 
     assert data.startswith(b"HTTP/1.1 408 ")

@@ -34,12 +34,30 @@ def parsed(limit: int) -> Body:
 
 def value(limit: int) -> Any:
     """Return the JSON that this request's body is; raises what `parsed` raises."""
+    _check_kind()
+    return _read(_bytes(limit))
+
+
+def read(data: bytes) -> Body:
+    """Return the JSON object that *data*, this request's body, is; raises what `parsed` raises."""
+    _check_kind()
+    found = _read(data)
+    if not isinstance(found, dict):
+        raise _bad_json("it must be an object")
+    return found
+
+
+def _check_kind() -> None:
+    """Raise UnsupportedMedia for a body that does not call itself JSON."""
     kind = request.mimetype
     if not _JSON_TYPES.fullmatch(kind):
         raise errors.UnsupportedMedia(
             f"This endpoint reads JSON, not {kind[:80]}: send Content-Type: application/json."
         )
-    data = _bytes(limit)
+
+
+def _read(data: bytes) -> Any:
+    """Return the JSON in *data*; raises InvalidRequest."""
     found = _decoded(data)
     if _depth(data, found) > DEEPEST:
         raise _bad_json(f"it is nested more than {DEEPEST} levels deep")
@@ -61,21 +79,27 @@ def _bytes(limit: int) -> bytes:
     try:
         data: bytes = request.environ["wsgi.input"].read(limit + 1 if length is None else length)
     except (BlockingIOError, TimeoutError) as error:
-        raise too_slow() from error
+        raise too_slow(error) from error
     except (OSError, EOFError, ParseException) as error:
         raise errors.InvalidRequest("The request body could not be read to its end.") from error
     if len(data) > limit:
         raise too_large(limit)
     if length is not None and len(data) < length:
-        raise errors.InvalidRequest("The request body is shorter than its Content-Length.")
+        short = errors.InvalidRequest("The request body is shorter than its Content-Length.")
+        short.cause = f"the client closed its connection after {len(data)} of {length} bytes"
+        raise short
     return data
 
 
-def too_slow() -> errors.RequestTimeout:
-    """Return the error for a body that does not come."""
-    return errors.RequestTimeout(
+def too_slow(why: Exception) -> errors.RequestTimeout:
+    """Return the error for a body that does not come, *why* being what reading it raised."""
+    error = errors.RequestTimeout(
         "The request body did not come in time. Send it without long pauses.",
     )
+    said = str(why)  # in words only if it came too slowly
+    silent = "the client sent nothing more of its body within LLMGATE_READ_TIMEOUT"
+    error.cause = said if said.startswith("the client") else silent
+    return error
 
 
 def too_large(limit: int) -> errors.TooLarge:

@@ -95,7 +95,7 @@ def _parsed(limit: int) -> Body:
     except exceptions.RequestEntityTooLarge as error:
         raise bodies.too_large(limit) from error
     except (BlockingIOError, TimeoutError) as error:
-        raise bodies.too_slow() from error
+        raise bodies.too_slow(error) from error
     except (ValueError, OSError, EOFError, ParseException) as error:
         raise errors.InvalidRequest("The request body is no complete multipart form.") from error
     body = _folded({name: _alone(found) for name, found in fields.lists()})

@@ -108,7 +108,7 @@ def _blocks(left: int) -> Iterator[bytes]:
             left -= len(block)
             yield block
     except (BlockingIOError, TimeoutError) as error:
-        raise bodies.too_slow() from error
+        raise bodies.too_slow(error) from error
     except (OSError, EOFError, ParseException) as error:
         raise errors.InvalidRequest("The request body could not be read to its end.") from error
 

@@ -151,7 +151,7 @@ class Gateway:
 
     def logs(self) -> list[Any]:
         """Return the lines of its standard output, decoded where they are JSON."""
-        return [_decoded(line) for line in self._text("stdout").splitlines()]
+        return [_decoded(line) for line in self._text("stdout").rpartition("\n")[0].splitlines()]
 
     def stderr(self) -> str:
         """Return its standard error so far, which has gunicorn's own log."""

@@ -25,6 +25,7 @@ def gateway(up: Upstream, worker: str, *args: str, **own: Any) -> Gateway:
     """Return a gateway with one process under *worker*; *own* are settings of llmgate's."""
     config = {**config_for(up), "llmgate_settings": {"heartbeat": BEATS, **own}}
     quick = {"LLMGATE_READ_TIMEOUT": "1", "LLMGATE_WRITE_TIMEOUT": "1"}
+    quick |= {"LLMGATE_BODY_TIMEOUT": "3"}
     return Gateway(config, env={"LLMGATE_WORKER_CLASS": worker, **quick}, args=args)
 
 
