@@ -212,18 +212,21 @@ def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...
     digest = hashlib.sha256(secret.encode()).digest() if secret else None
     door: admission.Door = app.extensions["llmgate.door"]
 
-    def begin() -> None:
+    def begin() -> Response | None:
         shown = request.headers.get("X-Request-Id", "")
         request_id = shown if _REQUEST_ID.fullmatch(shown) else uuid.uuid4().hex
         g.meter = Meter(request_id, sinks)
         g.meter.endpoint = request.url_rule.rule if request.url_rule else request.path[:200]
         heartbeat.named(request_id)
         _note_key(digest)
+        if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path
+            return Response(status=204)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
             if request.method == "POST":
                 door.enter(g.meter)
             _check_key(digest)
+        return None
 
     def end(response: Response) -> Response:
         noted: Meter = g.meter

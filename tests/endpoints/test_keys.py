@@ -144,7 +144,7 @@ def test_no_path_answers_without_the_key_but_the_open_ones(
         for method in rule.methods or ():
             auth = getattr(views[rule.endpoint], "auth", None)
             answer = locked.open(path, method=method)
-            if auth != "public" or method not in ("GET", "HEAD", "OPTIONS"):
+            if method != "OPTIONS" and (auth != "public" or method not in ("GET", "HEAD")):
                 got[method, path] = answer.status_code
 
     assert {key for key, status in got.items() if status != 401} == set()
@@ -170,13 +170,26 @@ def test_no_path_answers_without_the_key_but_the_open_ones(
         "/favicon.ico",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PROPFIND"])
 def test_what_is_not_there_is_not_told_to_strangers(
     locked: FlaskClient, upstream: Upstream, path: str, method: str
 ) -> None:
     got = locked.open(path, method=method)
 
     assert failed(got) == MISSING
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/models", "/health", "/nothing", "/v1//models"])
+def test_a_preflight_needs_no_key_and_tells_nothing(
+    locked: FlaskClient, upstream: Upstream, path: str
+) -> None:
+    asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+
+    got = locked.options(path, headers=asked)
+
+    assert (got.status_code, got.data) == (204, b"")
+    assert {name for name, _ in got.headers} == {"Content-Type", "x-request-id"}
     assert upstream.requests == []
 
 
