@@ -12,11 +12,17 @@ _PER_PICTURE = 1600  # what a large one costs with most providers
 _READ = frozenset(
     """messages system prompt contents parts content text input instructions tools function
     functions tool_calls name description parameters input_schema arguments thinking
-    reasoning_content""".split()
+    reasoning_content systemInstruction system_instruction functionDeclarations
+    function_declarations functionCall function_call functionResponse function_response""".split()
 )
 """Where a request holds what a model reads."""
 
 _PICTURES = ("image", "image_url", "input_image")
+_SENT_ALONG = ("inlineData", "inline_data", "fileData", "file_data")  # in Google's words
+_OBJECTS = frozenset(
+    """parameters input_schema input parametersJsonSchema parameters_json_schema args
+    response""".split()
+)
 
 
 def tokens(request: Any) -> int:
@@ -43,8 +49,10 @@ def _weight_of_object(value: dict[str, Any]) -> int:
         return _PER_PICTURE * BYTES_PER_TOKEN
     weight = _PER_MESSAGE * BYTES_PER_TOKEN if "role" in value else 0
     for key, item in value.items():
-        if key in ("parameters", "input_schema", "input") and isinstance(item, dict):
+        if key in _OBJECTS and isinstance(item, dict):
             weight += _weight_of_json(item)
+        elif key in _SENT_ALONG and isinstance(item, dict):
+            weight += _PER_PICTURE * BYTES_PER_TOKEN
         elif key in _READ:
             weight += _weight(item)
     return weight

@@ -170,7 +170,7 @@ def _flow(
             _estimate(meter, attempt.body, events, ended)
 
 
-_IN_TOKENS = openai.STREAMED | {"messages", "responses"}
+_IN_TOKENS = openai.STREAMED | {"generate", "messages", "responses"}
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
 

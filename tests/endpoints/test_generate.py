@@ -287,6 +287,20 @@ def test_the_log_tells_of_usage(google: FlaskClient, upstream: Upstream, lines: 
     assert line["cost"] > 0
 
 
+def test_what_a_broken_stream_used_is_estimated(
+    google: FlaskClient, upstream: Upstream, lines: list[Any]
+) -> None:
+    said = [{"candidates": [{"content": {"parts": [{"text": "a"}]}}]}] * 3
+    upstream.plays(sse([*said, CUT], done=False))
+    body = {"contents": [{"parts": [{"text": "a" * 400}]}]}
+
+    posted(google, body, "/v1beta/models/g:streamGenerateContent?alt=sse")
+
+    (line,) = lines
+    assert line["usage"] == {"prompt_tokens": 100, "completion_tokens": 3}
+    assert (line["usage_estimated"], line["error_code"]) == (True, "upstream_cut_short")
+
+
 def test_a_key_of_the_upstream_is_not_shown(upstream: Upstream, client: FlaskClient) -> None:
     upstream.plays(json_answer(error_body(f"{API_KEY} is no key", code="x"), 401))
 

@@ -15,6 +15,7 @@ from google.genai import errors
 from google.genai import types
 from testing import wires
 from testing.answers import CUT
+from testing.answers import Pause
 from testing.answers import answer
 from testing.answers import cut_up
 from testing.answers import json_answer
@@ -192,6 +193,22 @@ class TestNatively:
             "models/gemini-embedding-001",
             "CLUSTERING",
         )
+
+    def test_signs_of_life_are_read_over(
+        self, upstream: Upstream, client: genai.Client, gateway: Gateway
+    ) -> None:
+        first, *others = sample("gemini", "stream_text")["events"]
+        upstream.plays(sse([Pause(1.3), first, *others], done=False))
+        beats = {"x-llmgate-heartbeat": "1"}
+        config = types.GenerateContentConfig(http_options=types.HttpOptions(headers=beats))
+        url = f"{gateway.url}/v1beta/models/gemini:streamGenerateContent"
+
+        got = client.models.generate_content_stream(model="gemini", contents="Hi", config=config)
+
+        assert "".join(chunk.text or "" for chunk in got) == "Grüße 👋!"
+        listed = requests.post(url, json=ASKED, headers=beats, timeout=10)
+        assert listed.content.startswith(b" ")
+        assert listed.json() == [first, *others]
 
     def test_a_refusal_is_googles(self, upstream: Upstream, client: genai.Client) -> None:
         upstream.plays(json_answer(REFUSED, 429))
