@@ -37,6 +37,16 @@ VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 failures.shaped(blueprint, generate_errors.error_body, "/v1beta", "/v1alpha")
 
 
+METHODS = (
+    "generateContent",
+    "streamGenerateContent",
+    "countTokens",
+    "embedContent",
+    "batchEmbedContents",
+)
+"""What can be asked of a model, in Google's words."""
+
+
 def _paths(method: str) -> list[str]:
     """Return where a *method* of a model is."""
     return [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
@@ -94,6 +104,18 @@ def embed_one(model: str) -> Response:
 def embed_many(model: str) -> Response:
     """Return the vectors of several contents, as Gemini does."""
     return _embedded("embed_contents", model, _MANY)
+
+
+@common.route(
+    blueprint, [f"{above}/models/<path:model>" for above in VERSIONS if above != "/v1"], ["POST"]
+)
+@common.keyed_in_query
+def unknown(model: str) -> Response:
+    """Say which methods of a model there are, to who asks for another one."""
+    raise errors.NotFound(
+        f"'{model[:200]}' names no method that is here: a model's name ends in one of"
+        f" {', '.join(f':{method}' for method in METHODS)}."
+    )
 
 
 def _embedded(name: str, model: str, front: Front) -> Response:

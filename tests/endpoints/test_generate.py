@@ -84,7 +84,8 @@ def test_a_model_may_have_slashes_in_its_name(
 @pytest.mark.parametrize(
     ("method", "path", "wanted"),
     [
-        ("POST", "/v1beta/models/gpt-4o:predict", (405, "INVALID_ARGUMENT")),
+        ("POST", "/v1beta/models/gpt-4o:predict", (404, "NOT_FOUND")),
+        ("PUT", "/v1beta/models/gpt-4o", (405, "INVALID_ARGUMENT")),
         ("GET", GENERATE, (404, "NOT_FOUND")),
         ("POST", "/v1beta/nothing", (404, "NOT_FOUND")),
         ("POST", "/v1beta/models/gpt-99:generateContent", (404, "NOT_FOUND")),
