@@ -27,6 +27,7 @@ from llmgate import errors  # noqa: E402
 from llmgate.contract import Call  # noqa: E402
 from llmgate.contract import Deployment  # noqa: E402
 from llmgate.contract import Provider  # noqa: E402
+from llmgate.dialects import openai_resources  # noqa: E402
 from llmgate.endpoints import common  # noqa: E402
 from llmgate.providers import PROVIDERS  # noqa: E402
 from llmgate.providers import serving  # noqa: E402
@@ -120,6 +121,8 @@ def _rank(row: Row) -> int:
 def _routes(app: Flask) -> Iterator[Row]:
     found: dict[tuple[str, str], list[str]] = {}
     for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("resources."):  # they have a table of their own
+            continue
         for method in sorted(rule.methods & {"GET", "POST", "DELETE", "PUT", "PATCH"}):
             found.setdefault((rule.endpoint, method), []).append(rule.rule)
     for (endpoint, method), paths in _merged(found).items():
@@ -157,6 +160,20 @@ def _alike(paths: list[str]) -> tuple[str, str]:
 def _placed(path: str) -> str:
     """Return *path* with its variables in braces."""
     return path.replace("<path:", "<").replace("<", "{").replace(">", "}")
+
+
+# -- resources
+
+
+def resources() -> str:
+    """Return the table of OpenAI's resources that are relayed."""
+    found: dict[str, list[str]] = {}
+    for row in openai_resources.ROWS:
+        words = f"{', '.join(row.methods)} `/v1/{row.path}`"
+        found.setdefault(row.path.split("/")[0], []).append(words)
+    kept = openai_resources.KEPT_BY
+    rows = ((f"`{n}`", "<br>".join(found[n]), code(kept.get(n, ()))) for n in sorted(found))
+    return table(("resource", "methods and paths", "kept by, if it says so"), rows)
 
 
 # -- configuration
@@ -271,7 +288,7 @@ def floors() -> str:
 
 TABLES = {
     "providers.md": {"providers": providers},
-    "endpoints.md": {"endpoints": endpoints},
+    "endpoints.md": {"endpoints": endpoints, "resources": resources},
     "design.md": {"floors": floors},
     "configuration.md": {
         "model_list": lambda: options("model_list", "[]"),

@@ -37,6 +37,7 @@ from llmgate.endpoints import models
 from llmgate.endpoints import moderations
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
+from llmgate.endpoints import resources
 from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
 from llmgate.providers import PROVIDERS
@@ -58,6 +59,7 @@ _BLUEPRINTS = (
     moderations.blueprint,
     passthrough.blueprint,
     rerank.blueprint,
+    resources.blueprint,
     responses.blueprint,
     tracking.blueprint,
 )

@@ -163,12 +163,18 @@ def _build(
 
 
 def answered(
-    asked: relay.Relayed, found: Sequence[Deployment], said: Mapping[str, Any]
+    asked: relay.Relayed,
+    found: Sequence[Deployment],
+    said: Mapping[str, Any],
+    brought: Mapping[str, Any] = {},
 ) -> Response:
-    """Return the answer of one of the deployments *found*; *said* tells who asks, and for whom."""
+    """Return the answer of one of the deployments *found*; *said* tells who asks, and for whom.
+
+    *brought* are a key and an address of the client's own.
+    """
     meter, gate = common.meter(), common.gate()
     group = found[0].group
-    body: Body = {"model": group, **terms.from_headers(request.headers)}
+    body: Body = {"model": group, **brought, **terms.from_headers(request.headers)}
     meter.caller = metering.caller(common.key(), said, request.headers)
     meter.body = dict(said)
     if request.method != "POST":  # those are counted already

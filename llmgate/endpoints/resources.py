@@ -1,0 +1,266 @@
+"""What OpenAI keeps or does beside inference: files, batches, fine-tuning, threads and so on.
+
+They are relayed by the table of `dialects.openai_resources`, to the provider that the request
+names, else to the one that keeps such things by the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from flask import Blueprint
+from flask import Response
+from flask import request
+
+from llmgate import errors
+from llmgate import flows
+from llmgate import keepers
+from llmgate import providers
+from llmgate import relay
+from llmgate import validation
+from llmgate.contract import Call
+from llmgate.contract import Deployment
+from llmgate.contract import SpooledFile
+from llmgate.dialects import openai_resources
+from llmgate.dialects.openai_resources import Row
+from llmgate.endpoints import bodies
+from llmgate.endpoints import common
+from llmgate.endpoints import passed
+from llmgate.endpoints import passthrough
+from llmgate.endpoints import spool
+from llmgate.providers import natives
+
+blueprint = Blueprint("resources", __name__)
+
+_METHODS = ["GET", "POST", "DELETE"]
+_PREFIXES = ("", "/v1", "/openai", "/openai/v1", "/azure/v1", "/<provider>/v1")
+_PROVIDER = "custom_llm_provider"
+_VERSION = "api-version"
+_BROUGHT = ("api_key", "api_base", "base_url")
+_OURS = (_PROVIDER, *_BROUGHT)  # of a body, and not the upstream's
+_FIRST = ("openai", "azure")  # who is asked where nobody is named
+_FIRST_VERSIONED = ("azure", "openai")  # by clients of Azure
+_SPOKEN = ("chat", "completions", "embeddings")
+
+
+def _paths() -> list[str]:
+    """Return where resources are."""
+    own, _ = openai_resources.roots()
+    root = f"<any({', '.join(own)}):root>"
+    return [f"{above}/{root}{below}" for above in _PREFIXES for below in ("", "/<path:below>")]
+
+
+def _shared(name: str) -> Callable[..., Response]:
+    """Return the view of the resources that begin with *name*."""
+
+    def view(below: str = "", provider: str | None = None) -> Response:
+        return resource(name, below, provider)
+
+    return common.keyed(view)
+
+
+@common.route(blueprint, _paths(), methods=_METHODS)
+@common.keyed
+def resource(root: str, below: str = "", provider: str | None = None) -> Response:
+    """Relay a request for files, batches, threads and the like: [resources](#resources)."""
+    steps = [root, *(step for step in below.split("/") if step)]
+    row = _row("/".join(steps).split("/"))
+    if row is None:
+        if request.path.startswith("/openai/"):
+            return passthrough.forwarded(request.path.removeprefix("/openai/"))
+        raise errors.NotFound(
+            "There is nothing here of OpenAI's resources. Check the path against"
+            " docs/endpoints.md; /openai/ passes on what is newer."
+        )
+    _check_method(row)
+    body = _form() if row.takes_form and not request.is_json else _json()
+    named = _named(body.said, provider)
+    found, is_group = _serving(root, named, body.said.get("model"))
+    return _relayed("/".join(steps), body, found, is_group)
+
+
+for _name in openai_resources.roots()[1]:
+    _methods = sorted(
+        {m for row in openai_resources.ROWS if row.path == _name for m in row.methods}
+    )
+    _view = _shared(_name)
+    for _prefix in _PREFIXES:
+        if _methods:
+            blueprint.add_url_rule(
+                f"{_prefix}/{_name}", _name.replace("/", "_"), _view, methods=_methods
+            )
+        blueprint.add_url_rule(
+            f"{_prefix}/{_name}/<path:below>", _name.replace("/", "_"), _view, methods=_METHODS
+        )
+
+
+def _row(steps: Sequence[str]) -> Row | None:
+    """Return the row for a path of *steps*; raises InvalidRequest for an id that is none."""
+    match = openai_resources.found(steps)
+    if match is None:
+        return None
+    row, ids = match
+    if not all(map(passed.is_id, ids)):
+        raise errors.InvalidRequest(
+            "The path has an id that is none: it takes letters, digits and ._:@=+~-",
+            code="invalid_path",
+        )
+    return row
+
+
+def _check_method(row: Row) -> None:
+    """Raise MethodNotAllowed if *row* has not the request's method."""
+    if ("GET" if request.method == "HEAD" else request.method) not in row.methods:
+        allowed = ", ".join(sorted({*row.methods, "OPTIONS"}))
+        raise errors.MethodNotAllowed(
+            f"{request.method} is not for this path; use {allowed}.", headers={"Allow": allowed}
+        )
+
+
+# -- bodies
+
+
+class _Body(NamedTuple):
+    """A request's body: what the gate reads of it, and what is sent for a model's name."""
+
+    said: Mapping[str, Any]
+    data: Callable[[str | None], bytes | SpooledFile]  # None: the name stays
+
+
+def _json() -> _Body:
+    """Return the JSON body of this request, as it came if nothing of it is ours."""
+    raw = spool.body(common.settings().max_body, common.settings().max_body)
+    assert isinstance(raw, bytes)
+    if not raw:
+        return _Body({}, lambda model: raw)
+    said = bodies.read(raw)
+    validation.check("resource", said)
+    kept = {name: value for name, value in said.items() if name not in _OURS}
+
+    def data(model: str | None) -> bytes:
+        sent = {**kept, "model": model} if model and "model" in kept else kept
+        return raw if sent == said else json.dumps(sent).encode()
+
+    return _Body(said, data)
+
+
+def _form() -> _Body:
+    """Return the form of this request, on disk if it is large; what is ours is cut out of it."""
+    raw = spool.body(common.settings().max_upload)
+    head = raw.head() if isinstance(raw, spool.Spool) else raw
+    said = {name: spool.field(head, name) for name in (_PROVIDER, "model")}
+    kept = spool.without_field(head, _PROVIDER)
+
+    def data(model: str | None) -> bytes | SpooledFile:
+        sent = spool.with_field(kept, "model", model) if model else kept
+        return raw.with_head(sent, len(head)) if isinstance(raw, spool.Spool) else sent
+
+    return _Body({name: value for name, value in said.items() if value is not None}, data)
+
+
+# -- who is asked
+
+
+def _named(said: Mapping[str, Any], provider: str | None) -> str | None:
+    """Return the provider that the path, a header, the query or the body names."""
+    if request.path.startswith("/azure/"):
+        provider = "azure"
+    name = (
+        provider
+        or request.headers.get("custom-llm-provider")
+        or request.args.get(_PROVIDER)
+        or said.get(_PROVIDER)
+    )
+    if name is None:
+        return None
+    name = _provider(name)
+    if not _speaks_openai(name):
+        raise errors.InvalidRequest(
+            f"Provider {name} has none of OpenAI's resources. Its own API is below a prefix of its"
+            " own: docs/passthrough.md.",
+            param=_PROVIDER,
+            code="unsupported_operation",
+        )
+    return name
+
+
+def _provider(name: str) -> str:
+    """Return the provider that is called *name*; raises NotFound."""
+    try:
+        found, rest = providers.split(f"{name}/x")
+    except LookupError:
+        found, rest = "", ""
+    if rest != "x":
+        raise errors.NotFound(
+            f"There is no provider '{name[:80]}'.", param=_PROVIDER, code="unknown_provider"
+        )
+    return found
+
+
+def _speaks_openai(provider: str) -> bool:
+    """Return whether *provider*'s API is OpenAI's."""
+    known = providers.PROVIDERS[provider].operations
+    return any(name in known and known[name].native for name in _SPOKEN)
+
+
+def _serving(
+    root: str, named: str | None, model: str | None
+) -> tuple[tuple[Deployment, ...], bool]:
+    """Return who may be asked, and whether they are those of the model group *model*."""
+    routes, known = common.gate().routes, common.settings().keepers
+    if model:
+        found = _of_group(model, named)
+        if found:
+            return found, True
+    kept = [d for name in openai_resources.KEPT_BY.get(root, ()) for d in _section(name)]
+    kept = [d for d in kept if named in (None, d.provider)]
+    if kept:
+        return (kept[0],), False
+    first = _FIRST_VERSIONED if _VERSION in request.args else _FIRST
+    for name in (named,) if named else first:
+        found = keepers.of(name, routes, known)
+        if found:
+            return found, False
+    raise keepers.missing(named or first[0])
+
+
+def _section(name: str) -> tuple[Deployment, ...]:
+    """Return the deployments in the section called *name*."""
+    return common.settings().keepers.sections.get(name, ())
+
+
+def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:
+    """Return the deployments of the group *model* that have resources; empty if it is none."""
+    try:
+        every = common.gate().routes.find(model)
+    except errors.ModelNotFound:
+        return ()
+    return tuple(
+        each for each in every if _speaks_openai(each.provider) and named in (None, each.provider)
+    )
+
+
+# -- the relay
+
+
+def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bool) -> Response:
+    """Return the answer of one of *found* to this request for *path*."""
+    method, headers, version = request.method, passed.headers(), request.args.get(_VERSION)
+    pairs = passed.query(less=(_VERSION,))
+
+    def build(deployment: Deployment) -> Call:
+        if not deployment.api_version:
+            deployment = deployment._replace(api_version=version)
+        url = passed.url(natives.resource_url(path, deployment), pairs)
+        return Call(method, url, headers, body.data(deployment.model if is_group else None))
+
+    asked = relay.Relayed(
+        build, is_stream=body.said.get("stream") is True, write_error=flows.written_error
+    )
+    brought = {name: body.said[name] for name in _BROUGHT if body.said.get(name)}
+    return passthrough.answered(asked, found, body.said, brought)
