@@ -72,7 +72,7 @@ def count(body: Body, model: str) -> Body:
     """Return the countTokens request *body* for what the Gemini API calls *model*."""
     given = {key: value for key, value in body.items() if google_names.camel(key) in _COUNTED}
     for key in list(given):
-        if google_names.camel(key) == "generateContentRequest":
+        if google_names.camel(key) == "generateContentRequest" and given[key]:
             given[key] = {**given[key], "model": model}
     return given
 

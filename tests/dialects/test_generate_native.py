@@ -70,6 +70,11 @@ def test_tokens_are_counted_for_the_model_that_is_asked() -> None:
         "generate_content_request": {"model": MODEL, "contents": [TURN]}
     }
 
+    assert generate_native.count({"contents": [TURN], "generateContentRequest": None}, MODEL) == {
+        "contents": [TURN],
+        "generateContentRequest": None,
+    }
+
 
 def test_vertex_counts_what_is_not_wrapped() -> None:
     inner = {"model": "models/g", "contents": [{"parts": []}], "tools": []}

@@ -19,6 +19,9 @@ from testing.openai_bodies import chat_completion
 from testing.openai_bodies import embedding
 from testing.openai_bodies import error_body
 from testing.openai_bodies import usage
+from testing.places import places
+from testing.places import replaced
+from testing.request_bodies import GOOD
 from testing.samples import sample
 from testing.upstream import Upstream
 
@@ -128,6 +131,30 @@ def test_what_makes_no_sense_is_refused(
     assert (status, named) == (400, "INVALID_ARGUMENT")
     assert why in message
     assert upstream.requests == []
+
+
+SPOILED: list[Any] = [None, 3, "x", [], {}, [None], [[]], {"x": None}, {"parts": 3}, True]
+
+
+@pytest.mark.parametrize("name", ["generate_content", "generate_count"])
+@pytest.mark.parametrize("model", ["gpt-4o", "g"])
+def test_no_body_is_too_strange(
+    client: FlaskClient, google: FlaskClient, upstream: Upstream, name: str, model: str
+) -> None:
+    upstream.plays(json_answer(chat_completion() if model == "gpt-4o" else {"totalTokens": 1}))
+    asked = google if model == "g" else client
+    method = "generateContent" if name == "generate_content" else "countTokens"
+    statuses = set()
+
+    for body in GOOD[name]:
+        for place in places(body):
+            for value in SPOILED:
+                strange = replaced(body, place, value)
+                got = posted(asked, strange, f"/v1beta/models/{model}:{method}")
+                statuses.add(got.status_code)
+                assert got.status_code in (200, 400), (strange, got.data)
+
+    assert statuses == {200, 400}
 
 
 # Keys
