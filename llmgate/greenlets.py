@@ -10,10 +10,12 @@ from typing import Any
 
 import gevent
 from gevent import monkey
+from gunicorn import util
 from gunicorn.workers import ggevent
 
 from llmgate import connections
 from llmgate import gunicorn_conf
+from llmgate import malformed
 from llmgate import pacing
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
@@ -63,6 +65,13 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
             super().handle_request(listener_name, req, sock, addr)
         sock.settimeout(None)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Tell a client that its request cannot be read, or that gunicorn failed on it."""
+        if malformed.answered(client, exc, self.cfg):
+            util.close_graceful(client)  # else what it still sends may cost it the answer
+        else:
+            super().handle_error(req, client, addr, exc)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Begin to end: connections that stay idle are closed after a moment."""

@@ -21,6 +21,7 @@ from gunicorn import glogging
 from gunicorn.workers import gthread
 
 from llmgate import gunicorn_conf
+from llmgate import malformed
 from llmgate import pacing
 
 _LINGER = 2.0  # seconds that a client may take to close its side
@@ -107,6 +108,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         """Answer a request whose body has to come at some pace."""
         with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
             return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Tell a client that its request cannot be read, or that gunicorn failed on it."""
+        if not malformed.answered(client, exc, self.cfg):
+            super().handle_error(req, client, addr, exc)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Go on with *conn* after a request; what is to be closed does not hold up the rest."""
