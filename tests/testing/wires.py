@@ -18,7 +18,6 @@ from testing import eventstreams
 from testing.answers import Answer
 from testing.answers import answer
 from testing.answers import json_answer
-from testing.answers import sse
 from testing.gateway import deployment
 from testing.openai_bodies import chat_chunks
 from testing.openai_bodies import chat_completion
@@ -78,9 +77,13 @@ def invoked(events: Iterable[Mapping[str, Any]]) -> Answer:
 
 def _contained(chunks: Iterable[Mapping[str, Any]]) -> Answer:
     """Return a stream of SageMaker's that carries a container's *chunks*."""
+    return answer([eventstreams.event("PayloadPart", _openais(chunks))], headers=AWS_EVENTS)
+
+
+def _openais(chunks: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return OpenAI's stream of *chunks*."""
     data = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
-    parts = [eventstreams.event("PayloadPart", data + b"data: [DONE]\n\n")]
-    return answer(parts, headers=AWS_EVENTS)
+    return data + b"data: [DONE]\n\n"
 
 
 _CALLS = [tool_call("weather", {"city": "Köln"})]
@@ -105,10 +108,10 @@ _GEMINI = Wire(
 _OPENAI = Wire(
     json_answer(chat_completion("Moin")),
     "Moin",
-    sse(chat_chunks("Mo", "in", usage=usage())),
+    answer([_openais(chat_chunks("Mo", "in", usage=usage()))], headers=EVENTS),
     "Moin",
     json_answer(chat_completion(None, tool_calls=_CALLS)),
-    sse(chat_chunks(tool_calls=_CALLS, usage=usage())),
+    answer([_openais(chat_chunks(tool_calls=_CALLS, usage=usage()))], headers=EVENTS),
     ("weather",),
 )
 WIRES: Mapping[str, Wire] = {
