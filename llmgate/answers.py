@@ -21,6 +21,7 @@ from llmgate.contract import Reply
 from llmgate.dialects import openai
 from llmgate.dialects import vectors
 from llmgate.flows import Attempt
+from llmgate.flows import Front
 from llmgate.flows import Streamed
 
 
@@ -46,12 +47,20 @@ def completed(attempt: Attempt) -> Completed:
         reply = attempt.operation.joined([reply, *more])
         attempt.meter.saw(attempt.operation.usage(reply))
     if attempt.front:
-        data = openai.encoded(dict(attempt.front.reply(reply)))
+        data = _fronted(attempt, attempt.front, reply)
     elif not attempt.operation.native:
         data = openai.encoded(reply)
     elif attempt.name == "embeddings":
         data = vectors.data(data, reply, attempt.body)
     return Completed(data, "application/json", flows.headers(attempt))
+
+
+def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
+    """Return *reply* on the wire of *front*; raises BadUpstream for one that is no answer."""
+    try:
+        return openai.encoded(dict(front.reply(reply)))
+    except MALFORMED as error:
+        raise flows.senseless(attempt.deployment, "JSON of another shape") from error
 
 
 def _data(attempt: Attempt, answer: Answer) -> bytes:

@@ -146,9 +146,14 @@ def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
         yield sse.encoded(response) if response else b""
 
 
+def _events_apart(chunks: Iterator[Event]) -> Iterator[bytes]:
+    """Yield a chat's *chunks* as Gemini's events, without the pauses between them."""
+    return filter(None, _events(chunks))
+
+
 _chat = _read(generate_request.chat_from_generate)
 FRONT = Front("chat", _chat, generate_reply.response_from_chat, _events, generate_request.plain)
-_IN_ARRAY = FRONT._replace(content_type="application/json; charset=UTF-8")
+_IN_ARRAY = FRONT._replace(events=_events_apart, content_type="application/json; charset=UTF-8")
 _ONE = Front(
     "embeddings",
     _read(generate_embeddings.embeddings_from_one),

@@ -303,6 +303,27 @@ def test_one_content_has_one_vector(
         assert upstream.requests[0].json == {"model": "models/gemini-2.5-flash", **ONE}
 
 
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("generateContent", {"choices": [{}]}),
+        ("generateContent", {"choices": [{"message": {"tool_calls": [{}]}}]}),
+        ("streamGenerateContent", {"choices": [{"message": 3}]}),
+        ("embedContent", {"data": []}),
+        ("batchEmbedContents", {"data": [{}]}),
+    ],
+)
+def test_an_answer_of_another_shape_is_the_upstreams_fault(
+    client: FlaskClient, upstream: Upstream, method: str, answer: Any
+) -> None:
+    upstream.plays(json_answer(answer))
+    body = {**ASKED, **ONE, "requests": [ONE]}
+
+    got = posted(client, body, f"/v1beta/models/gpt-4o:{method}")
+
+    assert failed(got)[:2] == (502, "UNAVAILABLE")
+
+
 def test_the_log_tells_of_usage(google: FlaskClient, upstream: Upstream, lines: list[Any]) -> None:
     upstream.plays(sse(sample("gemini", "stream_text")["events"], done=False))
 

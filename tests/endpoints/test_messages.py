@@ -85,6 +85,17 @@ def test_what_is_no_json_is_told_in_anthropics_shape(client: FlaskClient, body: 
     assert (got.status_code, got.get_json()["error"]["type"]) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize("choices", [[], [{}], [{"message": {"tool_calls": [{}]}}]])
+def test_an_answer_of_another_shape_is_the_upstreams_fault(
+    client: FlaskClient, upstream: Upstream, choices: list[Any]
+) -> None:
+    upstream.plays(json_answer({"choices": choices}))
+
+    got = posted(client, ASKED, "/v1/messages")
+
+    assert (got.status_code, got.get_json()["error"]["type"]) == (502, "api_error")
+
+
 def test_an_upstreams_529_stays_one(
     upstream: Upstream, app_for: Callable[..., FlaskClient]
 ) -> None:
