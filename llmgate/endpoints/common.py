@@ -32,6 +32,7 @@ from llmgate.answers import Completed
 from llmgate.contract import Body
 from llmgate.endpoints import bodies
 from llmgate.endpoints import failures
+from llmgate.endpoints import keys
 from llmgate.endpoints.failures import printable
 from llmgate.flows import Streamed
 from llmgate.metering import Meter
@@ -161,28 +162,11 @@ def asked(value: Body) -> None:
 # -- keys
 
 
-def _shown_key() -> str | None:
-    """Return the key that the client sends, wherever it does."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key.strip():
-        return key.strip()
-    named = (request.headers.get(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
-    basic = request.authorization  # LLMstudio's clients know no header, but http://any:key@host
-    password = basic.password if basic and basic.type == "basic" else None
-    return next((key.strip() for key in (*named, password, _key_in_query()) if key), None)
-
-
-def _key_in_query() -> str | None:
-    """Return the key in the query, where a view takes it from there."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    return request.args.get("key") if getattr(view, "key_in_query", False) else None
-
-
 def _check_key(master_digest: bytes | None) -> None:
     """Raise Unauthorized if a key is needed and the client's is not it."""
     if master_digest is None or g.key:
         return
-    if _shown_key() is None:
+    if keys.shown() is None:
         raise errors.Unauthorized(
             "This gateway needs a key: send it as 'Authorization: Bearer <key>' (or api-key,"
             " x-api-key).",
@@ -194,7 +178,7 @@ def _check_key(master_digest: bytes | None) -> None:
 def _note_key(master_digest: bytes | None) -> None:
     """Note which of our keys the client shows, empty if none: who asks, for the log."""
     g.key = ""
-    shown = _shown_key() if master_digest is not None else None
+    shown = keys.shown() if master_digest is not None else None
     if master_digest is None or shown is None:
         return
     digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()

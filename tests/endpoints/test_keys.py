@@ -18,6 +18,7 @@ from testing.upstream import json_answer
 
 AppFor = Callable[..., FlaskClient]
 KEY = "sk-master-0123456789"
+SCOPE = "20250101/us-east-1/bedrock/aws4_request"
 MISSING = (401, "authentication_error", "missing_api_key", None)
 WRONG = (401, "authentication_error", "invalid_api_key", None)
 
@@ -39,6 +40,8 @@ def locked(shared_app_for: AppFor, upstream: Upstream) -> FlaskClient:
         {"x-api-key": KEY},
         {"x-goog-api-key": KEY},
         {"Authorization": "Basic dTpw", "api-key": KEY},
+        {"Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{SCOPE}, SignedHeaders=a, ..."},
+        {"Authorization": f"AWS4-HMAC-SHA256 Credential=x/{SCOPE}", "x-api-key": KEY},
     ],
 )
 def test_the_key_is_taken_from_every_header_that_clients_use(
@@ -70,6 +73,8 @@ def test_the_key_is_taken_from_every_header_that_clients_use(
         ({"Authorization": "Bearer \xe9\xff"}, WRONG),
         ({"Authorization": "Bearer wrong", "api-key": KEY}, WRONG),
         ({"x-api-key": "wrong"}, WRONG),
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential=wrong/{SCOPE}"}, WRONG),
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}"}, MISSING),
     ],
 )
 def test_without_the_key_nothing_is_done(
