@@ -15,6 +15,7 @@ from google.genai import errors
 from google.genai import types
 from testing import wires
 from testing.answers import CUT
+from testing.answers import HANG
 from testing.answers import Pause
 from testing.answers import answer
 from testing.answers import cut_up
@@ -146,6 +147,20 @@ class TestNatively:
         assert got.content == data
         assert listed.json() == events
         assert listed.headers["content-type"] == "application/json; charset=UTF-8"
+
+    @pytest.mark.parametrize("model", ["gemini", "gpt-4o"])
+    def test_a_list_comes_bit_by_bit(
+        self, upstream: Upstream, gateway: Gateway, model: str
+    ) -> None:
+        native = sample("gemini", "stream_text")["events"]
+        begun = native[:1] if model == "gemini" else chat_chunks("Mo")[:2]
+        upstream.plays(sse([*begun, HANG], done=False))
+        url = f"{gateway.url}/v1beta/models/{model}:streamGenerateContent"
+
+        with requests.post(url, json=ASKED, stream=True, timeout=10) as got:
+            first = next(got.iter_content(None))
+
+        assert first.startswith(b"[{") and json.loads(first + b"]")
 
     def test_functions_are_called_until_the_model_is_content(
         self, upstream: Upstream, client: genai.Client
