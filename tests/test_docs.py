@@ -182,7 +182,7 @@ def test_the_readmes_first_lines_are_two_commands_and_a_request() -> None:
 
     assert [len(text.splitlines()) for text in first] == [1, 1, 1]
     assert first[0].endswith(" && .venv/bin/llmgate")
-    assert first[1].endswith(" && .venv/bin/pytest")
+    assert first[1].endswith(" && .venv/bin/pytest -n auto")
     assert first[2].startswith("curl ")
 
 

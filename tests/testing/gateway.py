@@ -29,15 +29,7 @@ from testing.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
 CONF = "python:llmgate.gunicorn_conf"
-KEPT: tuple[str, ...] = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "VIRTUAL_ENV",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_FILE",
-)
+KEPT: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 KEPT = (*KEPT, "LLMGATE_WORKER_CLASS")  # so that the whole suite can be run under each
 """What of the machine's environment a gateway gets: no keys, no proxies, no home."""
 
