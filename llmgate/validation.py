@@ -205,7 +205,9 @@ def _expected(schema: Schema) -> str:
 
 def _advice(error: ValidationError) -> str:
     schema: Any = error.schema
-    near = difflib.get_close_matches(str(error.path[-1]), schema.get("properties", {}), n=1)
+    name, known = str(error.path[-1]), schema.get("properties", {})
+    near = [f"{part}.{name}" for part in known if name in known[part].get("properties", {})]
+    near += difflib.get_close_matches(name, known, n=1)
     return f"Did you mean '{near[0]}'?" if near else "Remove it, or correct its name or its place."
 
 

@@ -602,6 +602,16 @@ def test_a_fault_in_an_included_file_is_found(written: Any) -> None:
             "an alias in it contains itself; write it out",
         ),
         ("model_lst: []", "model_lst: Unknown parameter: 'model_lst'. Did you mean 'model_list'?"),
+        (
+            "master_key: k",
+            "master_key: Unknown parameter: 'master_key'. Did you mean"
+            " 'general_settings.master_key'?",
+        ),
+        (
+            "model_list: [{model_name: a, model: openai/x, litellm_params: {model: openai/x}}]",
+            "model_list[0].model: Unknown parameter: 'model_list[0].model'. Did you mean"
+            " 'litellm_params.model'?",
+        ),
         ("1: 2", "[1]: Unknown parameter: '[1]'."),
         ("include: a.yaml", "include: Invalid type for 'include': expected an array"),
         ("include: 5", "include: Invalid type for 'include': expected an array"),
