@@ -209,6 +209,32 @@ def test_googles_client_knows_googles_errors(gemini: genai.Client, upstream: Ups
     assert only(upstream) == ("GET", "/v1beta/cachedContents/1")
 
 
+def test_googles_client_uploads_a_file(
+    gemini: genai.Client, upstream: Upstream, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * 300_000)
+    told = {"file": {"name": "files/1", "mimeType": "text/plain", "state": "ACTIVE"}}
+    place = {"x-goog-upload-url": f"{upstream.url}/upload/v1beta/files?upload_id=u1"}
+    upstream.plays(
+        json_answer({}, headers={**place, "x-goog-upload-status": "active"}),
+        json_answer(told, headers={"x-goog-upload-status": "final"}),
+    )
+
+    got = gemini.files.upload(file=path)
+
+    assert got.name == "files/1"
+    begun, sent = upstream.requests
+    assert (begun.method, begun.path) == ("POST", "/upload/v1beta/files")
+    assert begun.headers["x-goog-upload-command"] == "start"
+    assert (sent.method, sent.path) == ("POST", "/upload/v1beta/files?upload_id=u1")
+    assert (sent.headers["x-goog-upload-command"], sent.body) == (
+        "upload, finalize",
+        b"x" * 300_000,
+    )
+    assert KEY not in f"{begun.headers}{sent.headers}"
+
+
 @pytest.mark.parametrize("prefix", ["vertex_ai", "vertex-ai"])
 def test_vertex_is_asked_at_its_rest_paths(gate: Gateway, upstream: Upstream, prefix: str) -> None:
     upstream.plays(json_answer(sample("gemini/reply_text", "response")))
