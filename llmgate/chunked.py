@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from llmgate import errors
 
 _LONGEST_LINE = 4096
+_SHORT_LINE = 10
 
 
 def decoded(reads: Iterable[bytes]) -> Iterator[bytes]:
@@ -44,7 +45,9 @@ class _Frame:
         """Return the content in *data*, the next bytes."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        found, at, size = [], 0, len(data)
+        found: list[bytes] = []
+        is_between = not (self._left or self._closing or self._trailers)
+        at, size = _whole(data, found) if is_between else 0, len(data)
         while at < size and not self.done:
             if self._left:
                 found.append(data[at : at + self._left])
@@ -80,9 +83,25 @@ class _Frame:
             self._trailers = not self._left
 
 
+def _whole(data: bytes, found: list[bytes]) -> int:
+    """Put the content of the chunks that *data* begins with into *found*, as far as they are whole
+    and framed as most are; return where the others begin."""
+    at = 0
+    while True:
+        end = data.find(b"\r\n", at, at + _SHORT_LINE)
+        digits = data[at:end]
+        if end < 0 or not digits.isalnum():
+            return at
+        stop = end + 2 + _size(digits)
+        if stop == end + 2 or data[stop : stop + 2] != b"\r\n":
+            return at
+        found.append(data[end + 2 : stop])
+        at = stop + 2
+
+
 def _size(line: bytes) -> int:
     """Return the size that a chunk's first *line* gives, extensions left out."""
-    digits = line.partition(b";")[0].strip()
+    digits = line if line.isalnum() else line.partition(b";")[0].strip()
     if not digits.isalnum():
         raise _senseless()
     try:

@@ -176,8 +176,9 @@ def _answer(raw: urllib3.BaseHTTPResponse, patience: Callable[[], float]) -> Ans
             raw.close()
         raw.release_conn()
 
-    pieces = _pieces(raw, patience)
-    return Answer(raw.status, headers, pieces, close, lambda: _drain(raw, pieces))
+    waits = [patience]
+    pieces = _pieces(raw, lambda: waits[-1]())
+    return Answer(raw.status, headers, pieces, close, lambda: _drain(waits, pieces))
 
 
 def _pieces(raw: urllib3.BaseHTTPResponse, patience: Callable[[], float]) -> Iterator[bytes]:
@@ -217,12 +218,15 @@ def _is_plain_chunked(raw: Any) -> bool:
 def _limiter(raw: Any, patience: Callable[[], float]) -> Callable[[], None]:
     """Return what sets how long the next read may wait; it raises TimeoutError if not at all."""
     sock = getattr(getattr(getattr(raw._fp, "fp", None), "raw", None), "_sock", None)
+    was = 0.0
 
     def limit() -> None:
+        nonlocal was
         seconds = patience()
         if seconds <= 0:
             raise TimeoutError
-        if sock is not None:
+        if sock is not None and seconds != was:
+            was = seconds
             with contextlib.suppress(OSError):  # closed: all that came is in memory
                 sock.settimeout(seconds)
 
@@ -242,20 +246,14 @@ def _complete(raw: Any) -> None:
     raw.release_conn()
 
 
-def _drain(raw: urllib3.BaseHTTPResponse, pieces: Iterator[bytes]) -> None:
+def _drain(waits: list[Callable[[], float]], pieces: Iterator[bytes]) -> None:
     """Read to the end of a stream that has said [DONE], so that its connection can be kept.
 
     Only the end of its framing is due; it is given a moment for that.
     """
-    sock = getattr(raw.connection, "sock", None)
-    if sock is None:
-        return
-    before = sock.gettimeout()
-    sock.settimeout(_DRAIN_TIMEOUT)
+    waits.append(lambda: _DRAIN_TIMEOUT)
     with contextlib.suppress(errors.GateError):
         next(pieces, b"")
-    with contextlib.suppress(OSError):
-        sock.settimeout(before)
 
 
 def body(answer: Answer, limit: int = LARGEST_BODY) -> bytes:

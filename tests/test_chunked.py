@@ -66,3 +66,11 @@ def test_an_end_before_the_last_chunk_is_a_cut(at: int) -> None:
 def test_framing_without_sense_is_refused(stream: bytes) -> None:
     with pytest.raises(errors.BadUpstream):
         list(chunked.decoded([stream]))
+
+
+def test_chunks_after_one_that_is_framed_otherwise_are_read() -> None:
+    data = b"3\r\nabc\r\n3;x=y\r\ndef\r\n03\nghi\n4\r\njklm\r\n0\r\n\r\n"
+
+    got = b"".join(chunked.decoded([data]))
+
+    assert got == b"abcdefghijklm"

@@ -217,6 +217,18 @@ def test_the_connection_of_a_finished_stream_is_kept(
     assert len({seen.connection for seen in upstream.requests}) == 1
 
 
+def test_a_finished_stream_does_not_wait_for_the_end_of_its_framing(
+    client: FlaskClient, upstream: Upstream
+) -> None:
+    upstream.plays(sse([*SAID, DONE, HANG], done=False))
+
+    begun = time.monotonic()
+    got = posted(client, asks(stream=True))
+
+    assert chunks(got) == [*SAID, DONE]
+    assert time.monotonic() - begun < 5
+
+
 # Cut and dressed anyhow
 
 

@@ -17,9 +17,11 @@ from llmgate import sse
 from llmgate.contract import Usage
 from llmgate.dialects import openai
 
+# It begins with one byte, which `re` looks for ten times as fast as for one of several beginnings.
 _NOTABLE = re.compile(
-    rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|"error"\s*:\s*[{"]|:\s*"error"|\[DONE\]'
+    rb'"(?=[uef])(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"(?!\s*:\s*null))'
 )
+_LAST = b"[DONE]"
 
 
 def relayed(
@@ -34,7 +36,7 @@ def relayed(
     """
     scan = _Scan(shows_usage, saw)
     for block in sse.blocks(pieces):
-        kept = block if scan.started and not _NOTABLE.search(block) else scan.kept(block)
+        kept = block if scan.started and _notable(block) < 0 else scan.kept(block)
         if kept:
             yield kept
         if scan.error:
@@ -44,6 +46,15 @@ def relayed(
     if not scan.finished:
         raise errors.CutShort("The upstream ended its stream before it was complete.")
     yield sse.DONE
+
+
+def _notable(block: bytes) -> int:
+    """Return where in *block* the first event that has to be read is seen, -1 if there is none."""
+    found = _NOTABLE.search(block)
+    last = block.find(_LAST)
+    if found is None:
+        return last
+    return found.start() if last < 0 else min(found.start(), last)
 
 
 class _Scan:
@@ -62,7 +73,7 @@ class _Scan:
         start = self._plain(block)
         kept = bytearray(block[:start])
         for raw in sse.split(block[start:]):
-            if self.started and not _NOTABLE.search(raw):
+            if self.started and _notable(raw) < 0:
                 kept += raw
                 continue
             event = self._read(raw)
@@ -76,8 +87,8 @@ class _Scan:
 
     def _plain(self, block: bytes) -> int:
         """Return how much of *block* goes on unread: the events before the first notable one."""
-        found = _NOTABLE.search(block) if self.started else None
-        end = block.rfind(b"\n\n", 0, found.start()) if found else -1
+        found = _notable(block) if self.started else -1
+        end = block.rfind(b"\n\n", 0, found) if found >= 0 else -1
         return end + 2 if end >= 0 else 0
 
     def _read(self, raw: bytes) -> Any:
