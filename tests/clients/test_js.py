@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from testing import seeds
+from testing import workers
 from testing.gateway import API_KEY
 from testing.gateway import Gateway
 from testing.sdk import ASKED
@@ -19,13 +20,16 @@ from testing.sdk import CALLS
 from testing.sdk import STREAMED
 from testing.sdk import packed
 from testing.seeds import Example
+from testing.upstream import Pause
 from testing.upstream import Upstream
 from testing.upstream import answer
 from testing.upstream import chat_chunks
 from testing.upstream import chat_completion
 from testing.upstream import embedding
 from testing.upstream import error_body
+from testing.upstream import head
 from testing.upstream import json_answer
+from testing.upstream import raw
 from testing.upstream import sse
 from testing.upstream import transcription
 from testing.upstream import usage
@@ -130,3 +134,19 @@ def test_langchain_understands(gateway: Gateway, upstream: Upstream) -> None:
     assert vectors.json["input"] == ["Hello", "there"]
     assert not any("metadata" in seen.json for seen in upstream.requests)
     assert gateway.log(lambda line: line["metadata"] == "hello world")["tags"] == []
+
+
+@pytest.mark.parametrize("worker", workers.WORKERS)
+def test_signs_of_life_disturb_no_client(worker: str, upstream: Upstream) -> None:
+    silence, reply = Pause(0.5), json.dumps(chat_completion("Hello!")).encode()
+    whole = answer([silence, reply], headers={"content-type": "application/json"})
+    first, *rest = chat_chunks("Hel", "lo!", usage=usage(9, 12))
+    stream = sse([silence, first, silence, *rest])
+    busy = json.dumps(error_body("busy", code="overloaded")).encode()
+    size = {"content-type": "application/json", "content-length": str(len(busy))}
+    upstream.plays(whole, stream, whole, stream, raw(silence, head(400, size), busy))
+
+    with workers.gateway(upstream, worker) as gate:  # beats after 0.1 s
+        printed = ran("silent.mjs", gate)
+
+    assert printed == ["Hello!", "Hello!", "Hello!", ["Hello!", "end_turn"], [True, "overloaded"]]
