@@ -125,6 +125,16 @@ def when_ready(server: Any) -> None:
             listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
 
 
+def on_exit(server: Any) -> None:
+    """Let what was frozen be collected first: else logging complains while Python ends."""
+    gc.unfreeze()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """As the master does."""
+    gc.unfreeze()
+
+
 def post_worker_init(worker: Any) -> None:
     """Tell the app which worker it runs in."""
     door = getattr(worker.wsgi, "extensions", {}).get("llmgate.door")

@@ -188,3 +188,11 @@ def connects(gate: Gateway) -> bool:
     except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True
+
+
+def test_it_ends_without_a_word(upstream: Upstream) -> None:
+    with Gateway(config_for(upstream)) as gate:
+        said = gate.stderr()
+
+        assert gate.stop() == 0
+        assert gate.stderr() == said
