@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import ssl
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +29,43 @@ class Stale(Exception):
     """A kept connection was closed by the upstream before it answered anything."""
 
 
+LEFT: ContextVar[Callable[[], float]] = ContextVar("llmgate_left")
+"""The seconds that this thread's call has left, set before each; its answer's head comes within."""
+
+
+class _Patience(socket.SocketIO):
+    """What a response is read from: no read waits for longer than the call has left."""
+
+    left: Callable[[], float] | None = None
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read into *buffer* what has come; raises TimeoutError."""
+        if self.left is not None:
+            _check(seconds := self.left())
+            self._sock.settimeout(min(seconds, self._sock.gettimeout() or seconds))  # type: ignore[attr-defined]
+        return super().readinto(buffer)
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose head may not drip for longer than there is time."""
+
+    def begin(self) -> None:
+        """Read the head; how long the body may take is its reader's to say."""
+        raw = getattr(self.fp, "raw", None)
+        if type(raw) is socket.SocketIO:
+            raw.__class__ = _Patience
+            raw.left = LEFT.get(None)  # type: ignore[attr-defined]
+        super().begin()
+        if isinstance(raw, _Patience):
+            raw.left = None
+
+
+def _check(seconds: float) -> None:
+    """Raise TimeoutError if no *seconds* are left."""
+    if seconds <= 0:
+        raise TimeoutError
+
+
 class _Tracked:
     """A connection that knows for whom it is used, and whether it was used before.
 
@@ -33,6 +73,7 @@ class _Tracked:
     """
 
     sock: Any
+    response_class = _Response
     answered = False
     _tail = b""  # a body that goes out with the head of its request
     _client: hangup.Client | None = None  # whose leaving ends the call
@@ -82,7 +123,8 @@ class _Tracked:
             raise self._lost(error) from error
 
     def send(self, data: Any) -> None:
-        """Send *data*, and the body that waits for it."""
+        """Send *data*, and the body that waits for it; raises TimeoutError if it is too late."""
+        _check(LEFT.get(lambda: 1.0)())
         if self._tail:
             data, self._tail = data + self._tail, b""
         super().send(data)  # type: ignore[misc]

@@ -126,7 +126,8 @@ def primed(
     with meter.waiting():
         first = next(blocks, b"")
     meter.first()
-    attempt.deadline.lift()
+    if meter.stream or not content_type.startswith("application/json"):
+        attempt.deadline.lift()  # else it is a whole answer, that has to be there by then
     may_be_empty = may_be_empty or content_type.startswith("text/plain")  # silence, written down
     if not first and not may_be_empty:
         raise senseless(attempt.deployment, "nothing")

@@ -69,6 +69,7 @@ class Session:
             host = call.url.partition("://")[2].partition("/")[0]
             own = {"Host": host, "Connection": "close"}
             call = call._replace(headers={**call.headers, **own})
+        connections.LEFT.set(left)
         try:
             response = self._sent(call, max(0.001, min(timeout, left())), address)
         except connections.Stale:
@@ -277,8 +278,8 @@ def _no_answer() -> errors.BadUpstream:
 
 
 def _silent(timeout: float | None) -> errors.UpstreamTimeout:
-    length = f" for {timeout:g} s" if timeout else " for too long"
-    return errors.UpstreamTimeout(f"The upstream was silent{length}.")
+    length = f"for {timeout:.3g} s" if timeout else "for too long, or too slow"
+    return errors.UpstreamTimeout(f"The upstream was silent {length}.")
 
 
 def _of_connection(error: Exception, timeout: float) -> errors.GateError:
@@ -290,6 +291,6 @@ def _of_connection(error: Exception, timeout: float) -> errors.GateError:
         )
     if isinstance(error, _NEVER_CONNECTED):
         return errors.Unreachable("The upstream could not be reached. Try again later.")
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return _silent(timeout)
-    return _no_answer()
+    kinds = [type(each) for each in (error, *error.args)]  # while sending it is an argument
+    late = any(issubclass(k, urllib3.exceptions.ReadTimeoutError | TimeoutError) for k in kinds)
+    return _silent(timeout) if late else _no_answer()

@@ -1,0 +1,128 @@
+"""An upstream that drips (U16): a byte now and then is no reason to wait for ever."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from testing.gateway import deployment
+from testing.inprocess import CHAT
+from testing.inprocess import asks
+from testing.inprocess import failed
+from testing.inprocess import posted
+from testing.upstream import Answer
+from testing.upstream import Pause
+from testing.upstream import Step
+from testing.upstream import Upstream
+from testing.upstream import answer
+from testing.upstream import chat_chunks
+from testing.upstream import chat_completion
+from testing.upstream import error_body
+from testing.upstream import event
+from testing.upstream import image
+from testing.upstream import raw
+
+AppFor = Callable[..., FlaskClient]
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream"}
+WHOLE = json.dumps(chat_completion()).encode()
+HEAD = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200
+TIMEOUT = (504, "upstream_error", "upstream_timeout", None)
+IMAGE = {"model": "gpt-4o", "prompt": "An otter"}
+
+
+def dripping(data: bytes) -> list[bytes | Step]:
+    """Return *data* byte by byte, each well within the longest silence."""
+    found: list[bytes | Step] = []
+    for at in range(len(data)):
+        found += [data[at : at + 1], Pause(0.02)]
+    return found
+
+
+@pytest.fixture
+def patient(shared_app_for: AppFor, upstream: Upstream) -> FlaskClient:
+    """A gateway that gives a request 0.4 s in all."""
+    given = {"model_list": [deployment("gpt-4o", upstream.url, num_retries=0, timeout=0.4)]}
+    settings = {"disable_cooldowns": True, "timeout": 0.4}
+    return shared_app_for({**given, "router_settings": settings})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "planned",
+    [
+        raw(*dripping(HEAD)),
+        raw(*dripping(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 90)),
+        raw(*dripping(b"HTTP/1.1 100 Continue\r\n\r\n" * 20)),
+        answer(dripping(WHOLE), headers={**JSON, "content-length": f"{len(WHOLE)}"}),
+        answer(dripping(WHOLE), headers=JSON, framing="chunked"),
+        answer(dripping(WHOLE), headers=JSON, framing="close"),
+        answer(dripping(event(chat_chunks("x")[0])), headers=EVENTS, framing="chunked"),
+        answer(dripping(b": wait\n\n" * 20), headers=EVENTS, framing="chunked"),
+    ],
+)
+def test_an_answer_that_drips_is_given_up(
+    patient: FlaskClient, upstream: Upstream, lines: list[Any], planned: Answer, stream: bool
+) -> None:
+    upstream.plays(planned)
+    begun = time.monotonic()
+
+    got = posted(patient, asks(stream=stream))
+
+    assert failed(got) == TIMEOUT
+    assert 0.3 < time.monotonic() - begun < 1.5
+    assert upstream.requests[0].closed_by_peer.wait(2)
+    assert [line["error_code"] for line in lines] == ["upstream_timeout"]
+
+
+def test_a_refusal_that_drips_keeps_its_status(patient: FlaskClient, upstream: Upstream) -> None:
+    words = json.dumps(error_body("It broke. " * 9)).encode()
+    upstream.plays(answer(dripping(words), status=500, headers=JSON, framing="chunked"))
+    begun = time.monotonic()
+
+    assert failed(posted(patient, asks())) == (500, "server_error", None, None)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_a_whole_answer_that_is_passed_on_has_no_more_time(
+    patient: FlaskClient, upstream: Upstream, lines: list[Any]
+) -> None:
+    data = json.dumps(image()).encode() + b" " * 200
+    upstream.plays(answer(dripping(data), headers=JSON, framing="chunked"))
+    begun = time.monotonic()
+
+    with pytest.raises(ConnectionResetError):
+        posted(patient, IMAGE, "/v1/images/generations")
+
+    assert time.monotonic() - begun < 1.5
+    assert [line["error_code"] for line in lines] == ["upstream_timeout"]
+
+
+def test_a_stream_that_has_begun_may_last(patient: FlaskClient, upstream: Upstream) -> None:
+    first, *rest = chat_chunks("Hel", "lo")
+    pieces = [event(first), *dripping(b": wait\n\n" * 5)]
+    pieces += [event(each) for each in rest] + [event("[DONE]")]
+    upstream.plays(answer(pieces, headers=EVENTS, framing="chunked"))
+    begun = time.monotonic()
+
+    got = posted(patient, asks(stream=True))
+
+    assert got.data.endswith(b"data: [DONE]\n\n")
+    assert time.monotonic() - begun > 0.6
+
+
+def test_a_kept_connection_is_used_again_after_a_slow_head(
+    patient: FlaskClient, upstream: Upstream
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+    whole = head + b"%d\r\n\r\n" % len(WHOLE) + WHOLE
+    upstream.plays(raw(whole[:30], Pause(0.1), whole[30:]))
+
+    got = [posted(patient, asks()).status_code for _ in range(3)]
+
+    assert got == [200] * 3
+    assert upstream.requests[0].path == CHAT
