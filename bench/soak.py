@@ -2,8 +2,9 @@
 
 python bench/soak.py [--scale 0.01] [--worker gevent]      one JSON line a step, then a verdict
 
-The whole is 100,000 requests, 10,000 hang-ups, 2,000 upstream failures and 500 uploads of 25 MB;
-after the first twentieth the workers may grow by no more than ALLOWED.
+The whole is 100,000 requests, 10,000 hang-ups, 2,000 upstream failures and 500 uploads of 25 MB.
+After WARM, a twentieth of it at every scale, the workers may grow by no more than ALLOWED: until
+then they load what they need, and their heaps come to the size of the largest uploads at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Mapping
+from concurrent.futures import Executor
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,6 +40,7 @@ ALLOWED = 4 * 1024 * 1024  # bytes, of all workers together
 STEPS = 20
 CLIENTS = 4
 FULL = {"request": 100_000, "hangup": 10_000, "failure": 2_000, "upload": 500}
+WARM = {"request": 5_000, "hangup": 500, "failure": 100, "upload": 40}
 UPLOAD = 25 * 1024 * 1024
 CHAT = "/v1/chat/completions"
 HEADERS = {"Content-Type": "application/json"}
@@ -108,18 +112,25 @@ def repeated(act: Callable[[], None], times: int) -> None:
         act()
 
 
+def mixed(pool: Executor, clients: list[Client], counts: Mapping[str, float]) -> None:
+    """Let *clients* do so many of each kind, one kind after the other."""
+    for kind, count in counts.items():
+        each = max(1, round(count / len(clients)))
+        list(pool.map(lambda one, k=kind, n=each: repeated(getattr(one, k), n), clients))
+
+
 def soak(gate: Gateway, up: Upstream, scale: float) -> list[int]:
-    """Return the memory after each step of the whole, made smaller by *scale*."""
-    clients, found = [Client(gate) for _ in range(CLIENTS)], []
+    """Return the memory after warming up, and after each step of the whole made smaller."""
+    clients = [Client(gate) for _ in range(CLIENTS)]
+    found: list[int] = []
+    part = {kind: most * scale / STEPS for kind, most in FULL.items()}
     with ThreadPoolExecutor(CLIENTS) as pool:
-        for step in range(STEPS):
+        for step in range(STEPS + 1):
             begun = time.monotonic()
-            for kind, most in FULL.items():
-                each = max(1, round(most * scale / STEPS / CLIENTS))
-                list(pool.map(lambda one, k=kind, n=each: repeated(getattr(one, k), n), clients))
-                up.requests.clear()
+            mixed(pool, clients, part if step else WARM)
+            up.requests.clear()
             found.append(memory(gate))
-            line = {"step": step + 1, "pss_mb": round(found[-1] / 2**20, 2)}
+            line = {"step": step, "pss_mb": round(found[-1] / 2**20, 2)}
             print(json.dumps({**line, "seconds": round(time.monotonic() - begun, 1)}), flush=True)
     return found
 
