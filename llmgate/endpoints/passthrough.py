@@ -42,6 +42,7 @@ from llmgate.routing import Routes
 blueprint = Blueprint("passthrough", __name__)
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_REPEATABLE = ("GET", "HEAD", "PUT", "DELETE")  # what else is done twice may be there twice
 _GOOGLES = ("gemini", "vertex_ai", "vertex-ai")
 
 
@@ -174,7 +175,8 @@ def answered(
     """
     meter, gate = common.meter(), common.gate()
     group = found[0].group
-    body: Body = {"model": group, **brought, **terms.from_headers(request.headers)}
+    once = {} if request.method in _REPEATABLE else {"num_retries": 0}
+    body: Body = {"model": group, **once, **brought, **terms.from_headers(request.headers)}
     meter.caller = metering.caller(common.key(), said, request.headers)
     meter.body = dict(said)
     if request.method != "POST":  # those are counted already

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -84,19 +85,27 @@ def resource(root: str, below: str = "", provider: str | None = None) -> Respons
     return _relayed("/".join(steps), body, found, is_group)
 
 
+def _methods(name: str, below: bool) -> list[str]:
+    """Return the methods of what is at *name*, or *below* it."""
+    rows = openai_resources.ROWS
+    found = (r for r in rows if (r.path.startswith(f"{name}/") if below else r.path == name))
+    return sorted({method for row in found for method in row.methods})
+
+
+def _add_shared(name: str) -> None:
+    """Let the resources that begin with *name* be found, beside endpoints that do so, too."""
+    view, endpoint = _shared(name), name.replace("/", "_")
+    for above in _PREFIXES:
+        for path, methods in (
+            (f"{above}/{name}", _methods(name, False)),
+            (f"{above}/{name}/<path:below>", _methods(name, True)),
+        ):
+            if methods:
+                blueprint.add_url_rule(path, endpoint, view, methods=methods, strict_slashes=False)
+
+
 for _name in openai_resources.roots()[1]:
-    _methods = sorted(
-        {m for row in openai_resources.ROWS if row.path == _name for m in row.methods}
-    )
-    _view = _shared(_name)
-    for _prefix in _PREFIXES:
-        if _methods:
-            blueprint.add_url_rule(
-                f"{_prefix}/{_name}", _name.replace("/", "_"), _view, methods=_methods
-            )
-        blueprint.add_url_rule(
-            f"{_prefix}/{_name}/<path:below>", _name.replace("/", "_"), _view, methods=_METHODS
-        )
+    _add_shared(_name)
 
 
 def _row(steps: Sequence[str]) -> Row | None:
@@ -204,8 +213,9 @@ def _provider(name: str) -> str:
 
 def _speaks_openai(provider: str) -> bool:
     """Return whether *provider*'s API is OpenAI's."""
-    known = providers.PROVIDERS[provider].operations
-    return any(name in known and known[name].native for name in _SPOKEN)
+    known = providers.PROVIDERS[provider]
+    spoken = (known.operations[name] for name in _SPOKEN if name in known.operations)
+    return known.answer is None and any(operation.native for operation in spoken)
 
 
 def _serving(
@@ -221,12 +231,18 @@ def _serving(
     kept = [d for d in kept if named in (None, d.provider)]
     if kept:
         return (kept[0],), False
-    first = _FIRST_VERSIONED if _VERSION in request.args else _FIRST
-    for name in (named,) if named else first:
+    for name in (named,) if named else _in_turn():
         found = keepers.of(name, routes, known)
         if found:
             return found, False
-    raise keepers.missing(named or first[0])
+    raise keepers.missing(named or _FIRST[0])
+
+
+def _in_turn() -> Iterator[str]:
+    """Yield the providers that are asked where nobody is named, the first that is there."""
+    yield from _FIRST_VERSIONED if _VERSION in request.args else _FIRST
+    for found in common.gate().routes.groups.values():
+        yield from (each.provider for each in found if _speaks_openai(each.provider))
 
 
 def _section(name: str) -> tuple[Deployment, ...]:

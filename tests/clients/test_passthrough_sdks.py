@@ -453,3 +453,18 @@ def test_a_path_on_the_line_reaches_nothing_else(
         assert (status, seen) == (200, [wanted])
     else:
         assert seen in ([], ["/v1/x?y=1"]) and (status == 200) == bool(seen)
+
+
+def test_a_body_without_a_length_goes_whole(gate: Gateway, upstream: Upstream) -> None:
+    upstream.plays(json_answer({}))
+    pieces = [bytes([at]) * 9999 for at in range(60)]
+
+    got = requests.post(
+        f"{gate.url}/cohere/v1/x",
+        data=iter(pieces),
+        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "audio/mpeg"},
+        timeout=9,
+    )
+
+    assert got.status_code == 200
+    assert upstream.requests[0].body == b"".join(pieces)

@@ -7,6 +7,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from testing import anthropic_samples
+from testing.samples import sample
 
 from llmgate import overheard
 from llmgate.dialects import native_usage
@@ -123,3 +127,26 @@ def test_what_is_read_halfway_is_heard_halfway() -> None:
     answer.close()  # type: ignore[attr-defined]
 
     assert heard == ["m"]
+
+
+def test_a_later_report_of_a_stream_adds_to_an_earlier_one() -> None:
+    data = anthropic_samples.stream(anthropic_samples.events("text"))
+    said = [json.loads(found[1]) for found in native_usage._REPORT.findall(data)]
+
+    got = native_usage.usage(data)
+
+    assert got["prompt_tokens"] == said[0]["input_tokens"]
+    assert got["completion_tokens"] == said[-1]["output_tokens"]
+
+
+def test_the_model_is_the_first_that_is_named() -> None:
+    reply = sample("gemini", "reply_text")["response"]
+
+    assert native_usage.model(json.dumps(reply).encode()) == reply["modelVersion"]
+    assert native_usage.model(b'{"model":"a"} {"model":"b"}') == "a"
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
+    assert native_usage.usage(b'{"usage": ' + data) == native_usage.usage(b'{"usage": ' + data)
+    assert native_usage.model(data) is None or b"model" in data

@@ -269,6 +269,28 @@ def test_a_provider_that_cannot_serve_is_told_so(
     assert upstream.requests == []
 
 
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("DELETE", 2), ("POST", 1)])
+def test_what_makes_something_is_asked_for_once(
+    several: FlaskClient, upstream: Upstream, method: str, times: int
+) -> None:
+    upstream.plays(json_answer(error_body(), 503), json_answer({}))
+
+    got = several.open("/v1/conversations/c", method=method, buffered=True)
+
+    assert (len(upstream.requests), got.status_code) == (times, 200 if times == 2 else 503)
+
+
+def test_any_server_like_openais_serves_if_there_is_no_other(
+    app_for: AppFor, upstream: Upstream
+) -> None:
+    upstream.plays(json_answer({}))
+    own = _entry("own", "custom_openai/x", f"{upstream.url}/v1", "sk-own")
+    client = app_for({"model_list": [_entry("c", "anthropic/x", upstream.url, "k"), own]})
+
+    assert client.get("/v1/batches", buffered=True).status_code == 200
+    assert who(upstream) == "sk-own"
+
+
 def test_without_any_of_openais_there_is_nobody_to_ask(app_for: AppFor) -> None:
     got = app_for({}).get("/v1/files", buffered=True)
 

@@ -8,6 +8,7 @@ import pytest
 
 from llmgate import errors
 from llmgate.contract import Deployment
+from llmgate.providers import PROVIDERS
 from llmgate.providers import natives
 
 AZURE = "https://res.openai.azure.com"
@@ -59,3 +60,83 @@ def test_a_location_that_cannot_be_is_refused() -> None:
 
     with pytest.raises(errors.InvalidRequest, match="location"):
         natives.PREFIXES["vertex_ai"].url(f"v1/{path}", here)
+
+
+def reached(prefix: str, base: str = "", **settings: Any) -> Deployment:
+    """Return a deployment of the provider below *prefix*, at *base* or its usual place."""
+    provider = PROVIDERS[natives.PREFIXES[prefix].provider]
+    place = base or provider.base_url(settings).rstrip("/")
+    return Deployment("g", provider.name, "m", place, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base", "path", "wanted"),
+    [
+        ("openai", "", "v1/x", "https://api.openai.com/v1/x"),
+        ("openai", "https://p.example/o/v1", "v1/x", "https://p.example/o/v1/x"),
+        ("azure", "https://a.example", "openai/x", "https://a.example/openai/x"),
+        ("azure", "https://a.example/openai/v1", "openai/v1/x", "https://a.example/openai/v1/x"),
+        ("azure", "https://a.example/openai/deployments/d", "x", "https://a.example/x"),
+        ("anthropic", "", "v1/x", "https://api.anthropic.com/v1/x"),
+        ("anthropic", "https://a.example/v1", "x", "https://a.example/v1/x"),
+        ("gemini", "", "v1/x", "https://generativelanguage.googleapis.com/v1/x"),
+        ("gemini", "", "x", "https://generativelanguage.googleapis.com/v1beta/x"),
+        ("cohere", "", "v2/x", "https://api.cohere.com/v2/x"),
+        ("cohere", "https://c.example/v2/chat", "v2/x", "https://c.example/v2/x"),
+        ("mistral", "", "v1/x", "https://api.mistral.ai/v1/x"),
+        ("vllm", "http://v:1/v1", "health", "http://v:1/health"),
+        ("vllm", "http://v:1/v1", "v1/x", "http://v:1/v1/x"),
+    ],
+)
+def test_a_path_is_below_the_providers_address(
+    prefix: str, base: str, path: str, wanted: str
+) -> None:
+    assert natives.PREFIXES[prefix].url(path, reached(prefix, base)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        (
+            "v1/projects/p/locations/eu/x",
+            "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/x",
+        ),
+        (
+            "v1beta1/projects/p/locations/europe-west1/x",
+            "https://europe-west1-aiplatform.googleapis.com/v1beta1/projects/p/locations/"
+            "europe-west1/x",
+        ),
+        (
+            "projects/p/locations/global/x",
+            "https://aiplatform.googleapis.com/v1/projects/p/locations/global/x",
+        ),
+        (
+            "v1/publishers/google/models/m:x",
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/"
+            "publishers/google/models/m:x",
+        ),
+    ],
+)
+def test_a_path_of_vertex_goes_to_its_location(path: str, wanted: str) -> None:
+    ours = reached("vertex_ai", vertex_project="p")
+
+    assert natives.PREFIXES["vertex_ai"].url(path, ours) == wanted
+
+
+def test_a_key_of_vertexs_has_its_own_project() -> None:
+    got = natives.PREFIXES["vertex_ai"].url("v1/publishers/x", reached("vertex_ai"))
+
+    assert got == "https://us-central1-aiplatform.googleapis.com/v1/publishers/x"
+
+
+def test_the_project_of_the_credentials_is_the_gates() -> None:
+    ours = reached("vertex_ai", vertex_credentials={"project_id": "p"})
+
+    with pytest.raises(errors.Forbidden, match="projects/p"):
+        natives.PREFIXES["vertex_ai"].url("v1/projects/q/locations/eu/x", ours)
+
+
+def test_a_resource_of_azures_is_asked_for_by_the_deployments_version() -> None:
+    ours = deployment("azure", AZURE, api_version="2025-01-01")
+
+    assert natives.resource_url("files", ours) == f"{AZURE}/openai/files?api-version=2025-01-01"
