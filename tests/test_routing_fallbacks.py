@@ -290,7 +290,7 @@ def test_all_attempts_have_one_time_together(app_for: AppFor, upstream: Upstream
     got = posted(client, asks(model="a", **said), **headers)
 
     assert got.status_code in (502, 504)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 3 * 0.4  # what each alone would take
     assert asked == ["a", "b"]
 
 
