@@ -21,10 +21,13 @@ import pydantic
 import pytest
 from openai import pagination
 from openai._legacy_response import HttpxBinaryResponseContent
+from openai.types.beta.threads import Run
 from testing.upstream import Answer
 from testing.upstream import Seen
 from testing.upstream import Upstream
 from testing.upstream import answer
+from testing.upstream import error_body
+from testing.upstream import event
 from testing.upstream import json_answer
 from testing.upstream import sse
 
@@ -295,3 +298,54 @@ def test_a_method_of_the_sdk_works_through_the_gate_as_without_it(
 
 def test_there_are_more_than_a_hundred_of_them() -> None:
     assert len(NAMES) > 130
+
+
+# Streams, and Azure's client
+
+
+def test_a_run_is_streamed_through_the_sdk(through: openai.OpenAI, upstream: Upstream) -> None:
+    kinds = ("thread.run.created", "thread.run.completed")
+    run = sample(Run)
+    said = b"".join(event(run | {"status": "completed"}, kind) for kind in kinds)
+    said += event("[DONE]", "done")
+    upstream.plays(answer([said], headers={"content-type": "text/event-stream"}))
+
+    with through.beta.threads.runs.stream(thread_id="t-1", assistant_id="a-1") as stream:
+        got = [each.event for each in stream]
+
+    assert got == list(kinds)
+    assert upstream.requests[0].path == "/v1/threads/t-1/runs"
+
+
+def test_an_error_is_the_sdks_own(through: openai.OpenAI, upstream: Upstream) -> None:
+    upstream.plays(json_answer(error_body("No such File object: file-1", param="id"), 404))
+
+    with pytest.raises(openai.NotFoundError) as caught:
+        through.files.retrieve("file-1")
+
+    assert (caught.value.param, caught.value.status_code) == ("id", 404)
+    assert "No such File object" in caught.value.message
+
+
+def test_azures_client_has_azures_resources(upstream: Upstream) -> None:
+    env = {"AZURE_API_KEY": "sk-azure", "AZURE_API_BASE": upstream.url, "OPENAI_API_KEY": "x"}
+    transport = httpx.WSGITransport(app=create_app(config.load(None, env)))
+    page = {"object": "list", "data": [], "has_more": False}
+    upstream.plays(json_answer(page))
+
+    with (
+        httpx.Client(transport=transport) as http,
+        openai.AzureOpenAI(
+            azure_endpoint="http://gate",
+            api_version="2025-03-01-preview",
+            api_key="x",
+            http_client=http,
+        ) as sdk,
+    ):
+        sdk.files.list()
+        sdk.beta.assistants.list()
+
+    assert [seen.path for seen in upstream.requests] == [
+        f"/openai/{name}?api-version=2025-03-01-preview" for name in ("files", "assistants")
+    ]
+    assert {seen.headers["api-key"] for seen in upstream.requests} == {"sk-azure"}

@@ -15,6 +15,8 @@ from testing.upstream import answer
 from testing.upstream import json_answer
 from testing.upstream import refused_url
 
+from llmgate.providers import vertex_login
+
 AppFor = Callable[..., FlaskClient]
 KEY = "sk-master-0123456789"
 MASTER = {"general_settings": {"master_key": KEY}}
@@ -539,6 +541,39 @@ def test_a_prompt_is_logged_only_if_wanted(
     asked(client, "/openai/v1/x", "POST", json={"input": "Hi"})
 
     assert [line["request"] for line in lines] == [{"input": "Hi"}]
+
+
+def test_limits_hold(app_for: AppFor, upstream: Upstream) -> None:
+    upstream.plays(json_answer({}))
+    listed = [entry("mistral/x", f"{upstream.url}/v1", rpm=1)]
+    client = app_for({"model_list": listed})
+
+    got = [client.get("/mistral/v1/x", buffered=True).status_code for _ in range(2)]
+
+    assert got == [200, 429]
+    assert len(upstream.requests) == 1
+
+
+def test_google_is_logged_in_at_first(
+    app_for: AppFor, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vertex_login, "TOKEN_URL", f"{upstream.url}/token")
+    upstream.plays(json_answer({"access_token": "ya29.x", "expires_in": 3600}), json_answer({}))
+    user = {"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r"}
+    given = entry(
+        "vertex_ai/m",
+        f"{upstream.url}/v1",
+        api_key=None,
+        vertex_project="ours",
+        vertex_credentials=json.dumps(user),
+    )
+    client = app_for({"model_list": [given]})
+
+    got = [client.get("/vertex_ai/v1/x", buffered=True).status_code for _ in range(2)]
+
+    assert got == [200, 200]
+    assert [seen.path for seen in upstream.requests] == ["/token", "/v1/x", "/v1/x"]
+    assert upstream.requests[2].headers["authorization"] == "Bearer ya29.x"
 
 
 # The operator's own
