@@ -78,6 +78,7 @@ def resource(root: str, below: str = "", provider: str | None = None) -> Respons
             "There is nothing here of OpenAI's resources. Check the path against"
             " docs/endpoints.md; /openai/ passes on what is newer."
         )
+    common.meter().endpoint = f"/{row.path}"  # for the log: the route has all resources in it
     _check_method(row)
     body = _form() if row.takes_form and not request.is_json else _json()
     named = _named(body.said, provider)

@@ -67,6 +67,14 @@ def test_a_resource_is_below_every_prefix(
     assert [seen.path for seen in upstream.requests] == [f"/v1{path.rstrip('/')}?limit=2&after=a"]
 
 
+def test_the_log_names_the_resource_and_no_ids(
+    several: FlaskClient, upstream: Upstream, lines: list[Any]
+) -> None:
+    several.get("/v1/threads/t-1/runs/r-1/steps", buffered=True)
+
+    assert [line["endpoint"] for line in lines] == ["/threads/{}/runs/{}/steps"]
+
+
 @pytest.mark.parametrize(
     "row", openai_resources.ROWS, ids=[row.path for row in openai_resources.ROWS]
 )
