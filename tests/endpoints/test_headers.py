@@ -55,7 +55,8 @@ def test_an_id_that_is_none_is_replaced(
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/v1/nothing", 404), ("/health", 200), (CHAT, 405), ("/v1/models", 200)]
+    ("path", "status"),
+    [("/v1/nothing", 404), ("/health", 200), ("/v1/embeddings", 405), ("/v1/models", 200)],
 )
 def test_every_answer_has_an_id(client: FlaskClient, path: str, status: int) -> None:
     got = client.get(path, headers={"X-Request-Id": "r1"})
