@@ -130,7 +130,7 @@ def test_a_stream_that_was_never_read_was_left_too(
         ("POST", CHAT, b"{", 400, "invalid_json", CHAT),
         ("POST", CHAT, b"{}", 400, "missing_required_parameter", CHAT),
         ("POST", CHAT, b'{"model":"x","messages":[{"role":"user"}]}', 404, "model_not_found", CHAT),
-        ("GET", CHAT, b"", 405, "method_not_allowed", CHAT),
+        ("PUT", CHAT, b"", 405, "method_not_allowed", CHAT),
         ("GET", "/v1/nothing", b"", 404, "not_found", "/v1/nothing"),
         ("GET", "/v1/models", b"", 200, None, "/v1/models"),
         (
