@@ -25,7 +25,7 @@ SCHEMAS = {
 }
 NO_OPERATIONS = {"config", "user_config"}  # not a whole request
 OPERATIONS = [name for name in SCHEMAS if name not in NO_OPERATIONS]
-APART = {"engine_chat"}  # that has none of the gate's own parameters
+APART = {"engine_chat", "resource"}  # that have none of the gate's own parameters, or few
 NATIVE = {"messages", "responses"}  # whose `metadata` is the API's own
 FORMS = {"images_edits", "images_variations", "transcriptions", "translations"}
 CANARY = "sk-canary-5f1d"

@@ -150,6 +150,11 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"model": "m", "input": "x", "voice": "alloy"},
         {"model": "m", "input": "x", "voice": {"id": "v"}, "speed": 0.25, "instructions": None},
     ],
+    "resource": [
+        {},
+        {"model": "m", "stream": True, "custom_llm_provider": "azure", "metadata": ["any"]},
+        {"model": None, "stream": None, "api_key": "k", "user": {"any": "thing"}},
+    ],
     **front_bodies.GOOD,
 }
 
@@ -265,5 +270,9 @@ BAD: list[tuple[str, Any, str | None, str]] = [
     ("speech", {"model": "m", "input": "", "voice": "v"}, "input", VALUE),
     ("speech", {"model": "m", "input": "x", "voice": ["v"]}, "voice", TYPE),
     ("speech", {"model": "m", "input": "x", "voice": "v", "speed": 0}, "speed", VALUE),
+    ("resource", [], None, TYPE),
+    ("resource", {"model": 3}, "model", TYPE),
+    ("resource", {"stream": "true"}, "stream", TYPE),
+    ("resource", {"custom_llm_provider": ["azure"]}, "custom_llm_provider", TYPE),
     *front_bodies.BAD,
 ]
