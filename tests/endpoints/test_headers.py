@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from testing.gateway import deployment
-from testing.inprocess import CHAT
 from testing.inprocess import asks
 from testing.inprocess import posted
 from testing.upstream import Pause
