@@ -95,6 +95,17 @@ def test_what_is_loaded_before_the_fork_is_frozen() -> None:
     gc.unfreeze()
 
 
+def test_a_worker_collects_less_often_than_python_does() -> None:
+    before = gc.get_threshold()
+    worker = SimpleNamespace(wsgi=None, cfg=None)
+    try:
+        gunicorn_conf.post_worker_init(worker)
+
+        assert gc.get_threshold()[0] > 700
+    finally:
+        gc.set_threshold(*before)
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [
