@@ -9,6 +9,7 @@ import gc
 import importlib.util
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -134,6 +135,13 @@ def on_exit(server: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """As the master does."""
     gc.unfreeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker that is told to end before it has begun do so: the master's handlers, which
+    it has until then, would only note the signal, and the master would wait for it."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def post_worker_init(worker: Any) -> None:

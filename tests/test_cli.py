@@ -372,7 +372,7 @@ def test_the_module_serves_without_any_set_up_until_sigterm() -> None:
         reply = answered(address(line), CHAT)
         wait_for_workers(process.pid, 2)
         process.terminate()
-        status = process.wait(10)
+        status = process.wait(20)
 
     assert reply.json()["choices"][0]["message"]["content"] == "say it again"
     assert status == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -93,6 +94,18 @@ def test_what_is_loaded_before_the_fork_is_frozen() -> None:
 
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
+
+
+def test_a_worker_that_has_not_begun_ends_when_it_is_told_to() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *args: None)
+    others = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        gunicorn_conf.post_fork(None, None)
+
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in {signal.SIGTERM: before, **others}.items():
+            signal.signal(number, handler)
 
 
 def test_a_worker_collects_less_often_than_python_does() -> None:
