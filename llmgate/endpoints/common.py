@@ -40,6 +40,7 @@ from llmgate.metering import Meter
 View = TypeVar("View", bound=Callable[..., Any])
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
 
 
 def keyed(view: View) -> View:
@@ -200,7 +201,8 @@ def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...
         shown = request.headers.get("X-Request-Id", "")
         request_id = shown if _REQUEST_ID.fullmatch(shown) else uuid.uuid4().hex
         g.meter = Meter(request_id, sinks)
-        g.meter.endpoint = request.url_rule.rule if request.url_rule else request.path[:200]
+        rule = request.url_rule.rule if request.url_rule else request.path[:200]
+        g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
         heartbeat.named(request_id)
         _note_key(digest)
         if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path

@@ -71,8 +71,10 @@ def test_the_log_names_the_resource_and_no_ids(
     several: FlaskClient, upstream: Upstream, lines: list[Any]
 ) -> None:
     several.get("/v1/threads/t-1/runs/r-1/steps", buffered=True)
+    several.get("/v1/files/no-such/thing", buffered=True)
 
-    assert [line["endpoint"] for line in lines] == ["/threads/{}/runs/{}/steps"]
+    endpoints = [line["endpoint"] for line in lines]
+    assert endpoints == ["/threads/{}/runs/{}/steps", "/v1/<root>/<path:below>"]
 
 
 @pytest.mark.parametrize(
