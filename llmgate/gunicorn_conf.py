@@ -145,11 +145,12 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the app which worker it runs in; collect what few cycles there are less often.
+    """Tell the app which worker it runs in; under gevent collect garbage less often.
 
     A thousand streams are a large heap to look through each time: it shows in their first chunks.
     """
-    gc.set_threshold(*_COLLECTIONS)
+    if worker_class == _WORKERS["gevent"]:
+        gc.set_threshold(*_COLLECTIONS)
     door = getattr(worker.wsgi, "extensions", {}).get("llmgate.door")
     if door:
         door.opened(worker, worker.cfg.threads, worker.cfg.graceful_timeout)
