@@ -8,13 +8,9 @@ Run it with the Python of a venv that llmgate's needs are installed in:
 from __future__ import annotations
 
 import ast
-import json
 import sys
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -32,19 +28,12 @@ from llmgate.endpoints import common  # noqa: E402
 from llmgate.providers import PROVIDERS  # noqa: E402
 from llmgate.providers import serving  # noqa: E402
 
-Row = tuple[str, ...]
+sys.path.insert(0, str(ROOT / ".ci"))
 
-
-def table(head: Row, rows: Iterable[Row]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def code(names: Iterable[str], between: str = ", ") -> str:
-    """Return *names* as code."""
-    return between.join(f"`{name}`" for name in names)
-
+from docs_options import Row  # noqa: E402
+from docs_options import code  # noqa: E402
+from docs_options import options  # noqa: E402
+from docs_options import table  # noqa: E402
 
 # -- providers
 
@@ -174,101 +163,6 @@ def resources() -> str:
     kept = openai_resources.KEPT_BY
     rows = ((f"`{n}`", "<br>".join(found[n]), code(kept.get(n, ()))) for n in sorted(found))
     return table(("resource", "methods and paths", "kept by, if it says so"), rows)
-
-
-# -- configuration
-
-_SETTINGS = config.load(None, {})
-_RULES = _SETTINGS.rules
-DEFAULTS: Mapping[str, Any] = {
-    "num_retries": _RULES.policy.retries,
-    "timeout": _RULES.timeout,
-    "request_timeout": _RULES.timeout,
-    "routing_strategy": _RULES.strategy,
-    "allowed_fails": _RULES.allowed_fails,
-    "cooldown_time": _RULES.cooldown_time,
-    "max_fallbacks": _RULES.fallbacks.most,
-    "max_body_mb": _SETTINGS.max_body // config.MEGABYTE,
-    "max_upload_mb": _SETTINGS.max_upload // config.MEGABYTE,
-    "first": _SETTINGS.beats.first,
-    "every": _SETTINGS.beats.every,
-    "whole": _SETTINGS.beats.whole,
-    "weight": 1,
-}
-"""What holds where nothing is said, by the option's name."""
-
-_TYPES = {
-    "flag": "true or false",
-    "count": "whole number",
-    "integer": "whole number",
-    "amount": "number",
-    "number": "number",
-    "texts": "list of texts",
-    "map": "mapping",
-    "object": "mapping",
-    "array": "list",
-    "string": "text",
-    "prices": "mapping",
-}
-
-
-def _schema() -> Any:
-    return json.loads((ROOT / "schemas" / "config.json").read_text(encoding="utf-8"))
-
-
-def _type(schema: Mapping[str, Any]) -> str:
-    """Return the type of an option in words."""
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return _TYPES.get(name, name)
-    given = schema.get("type", [])
-    names = [given] if isinstance(given, str) else given
-    return " or ".join(_TYPES.get(name, name) for name in names if name != "null")
-
-
-def _about(schema: Mapping[str, Any]) -> str:
-    """Return what an option does, empty if the schema does not say."""
-    refused = schema.get("unsupported", ())
-    choices = [each for each in schema.get("enum", ()) if each and each not in refused]
-    words = f" One of {code(choices)}." if choices else ""
-    return f"{schema.get('description', '')}{words}"
-
-
-def options(*steps: str) -> str:
-    """Return the table of the options that *steps* lead to."""
-    node = _schema()
-    for step in steps:
-        node = node["items"] if step == "[]" else node["properties"][step]
-    return table(("option", "type", "default", "what it does"), _options(node, ""))
-
-
-def _options(node: Mapping[str, Any], above: str) -> Iterator[Row]:
-    plain = []
-    for name, schema in node["properties"].items():
-        if schema.get("unsupported") is True or name in ("litellm_params", "model_info"):
-            continue
-        about = _about(schema)
-        if about:
-            yield f"`{above}{name}`", _type(schema), _default(name), about
-        else:
-            plain.append(name)
-        if "properties" in schema:
-            yield from _options(schema, f"{name}.")
-    if plain:
-        yield code(plain), "", "", _PLAIN[plain[0]]
-
-
-_PLAIN = {
-    "top_p": "Defaults for requests, as any other body parameter that is written here.",
-    "max_tokens": "Shown at /model/info.",
-}
-"""What the options do that the schema leaves without a word, by the first of them."""
-
-
-def _default(name: str) -> str:
-    """Return what holds where the option called *name* is not set, empty if that is nothing."""
-    default = DEFAULTS.get(name, "")
-    return f"{default:g}" if isinstance(default, float) else f"{default}"
 
 
 # -- design
