@@ -5,6 +5,8 @@ Why each is so: docs/deploy.md, and https://docs.gunicorn.org/en/stable/settings
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import importlib.util
 import os
@@ -25,6 +27,8 @@ from llmgate.deployments import ConfigError
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
 _MOST_FILES = 65536
 _COLLECTIONS = (20_000, 20, 100)  # Python's own: 700, 10, 10
+_MALLOPT = ((-8, 2), (-3, 256 * 1024), (-1, 256 * 1024))
+"""glibc's M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, from its malloc.h."""
 
 
 def _worker_class() -> str:
@@ -112,11 +116,24 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
         _end(error)
 
 
+def _give_memory_back() -> None:
+    """Let glibc keep little of what is freed, where it is glibc and nobody has said otherwise.
+
+    Else each of the first sixteen threads has an arena of its own that stays as large as it once
+    was, and one large body raises for good what is kept.
+    """
+    if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        with contextlib.suppress(AttributeError, OSError):
+            for parameter, value in _MALLOPT:
+                ctypes.CDLL(None).mallopt(parameter, value)
+
+
 def when_ready(server: Any) -> None:
     """Give the connections to be accepted their time-outs; keep what is loaded shared.
 
     What is frozen no collection of a worker touches, so that its pages stay the master's.
     """
+    _give_memory_back()
     gc.collect()
     gc.freeze()
     for listener in server.LISTENERS:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import runpy
 import signal
 import socket
@@ -184,6 +185,47 @@ def test_sockets_that_it_has_already_are_not_asked_for(monkeypatch: pytest.Monke
             gunicorn_conf.nworkers_changed(own, 2, None)
         monkeypatch.setenv("GUNICORN_FD", "7")
         gunicorn_conf.nworkers_changed(own, 2, None)
+
+
+# -- memory
+
+_ARENAS = """
+import re, sys, threading
+from types import SimpleNamespace
+from llmgate import gunicorn_conf
+
+gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[]))
+together = threading.Barrier(8)
+def run():
+    kept = bytearray(100_000)
+    together.wait()
+    kept.clear()
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+reserved = re.findall(r"^(\\w+)-(\\w+) ---p 0+ 00:00 0 *$", open("/proc/self/maps").read(), re.M)
+print(sum(32 << 20 < int(end, 16) - int(start, 16) <= 64 << 20 for start, end in reserved))
+"""
+
+
+def arenas(**env: str) -> int:
+    """Return how many arenas beside the first glibc has made for eight threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", _ARENAS],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas")
+def test_threads_share_two_arenas_unless_the_environment_says_otherwise() -> None:
+    assert arenas() == 1
+    assert arenas(MALLOC_ARENA_MAX="6") == 5
 
 
 # -- the real thing
