@@ -6,7 +6,9 @@ They end when the client that they serve leaves; only `upstream` uses them.
 from __future__ import annotations
 
 import http.client
+import math
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -42,7 +44,8 @@ class _Patience(socket.SocketIO):
         """Read into *buffer* what has come; raises TimeoutError."""
         if self.left is not None:
             _check(seconds := self.left())
-            self._sock.settimeout(min(seconds, self._sock.gettimeout() or seconds))  # type: ignore[attr-defined]
+            if seconds < (self._sock.gettimeout() or math.inf):  # type: ignore[attr-defined]
+                self._sock.settimeout(seconds)  # type: ignore[attr-defined]
         return super().readinto(buffer)
 
 
@@ -79,6 +82,15 @@ class _Tracked:
     _client: hangup.Client | None = None  # whose leaving ends the call
     _fd = -1  # the socket that is shut down then
     _keeps_fd = False  # while an answer is read that closes the connection at its end
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether a kept connection is open, with nothing on it that nobody asked for."""
+        if self.sock is None:
+            return False
+        poll = hangup.native("select").poll()
+        poll.register(self.sock.fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     def connect(self) -> None:
         """Connect, unless the client has left."""

@@ -17,6 +17,7 @@ from llmgate import connections
 from llmgate import gunicorn_conf
 from llmgate import malformed
 from llmgate import pacing
+from llmgate import writing
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
 
@@ -34,6 +35,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Start."""
+        writing.install()
         self._serving: dict[Any, Any] = {}  # greenlet -> its connection
         self._idle: set[Any] = set()  # connections between two requests
         super().init_process()

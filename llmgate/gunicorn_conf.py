@@ -22,6 +22,7 @@ from typing import NoReturn
 from llmgate import environment
 from llmgate import listening
 from llmgate import pacing
+from llmgate import sharing
 from llmgate.deployments import ConfigError
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
@@ -147,6 +148,11 @@ def when_ready(server: Any) -> None:
 def on_exit(server: Any) -> None:
     """Let what was frozen be collected first: else logging complains while Python ends."""
     gc.unfreeze()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Let the other workers wait no more for one that is gone."""
+    sharing.CONNECTIONS.note(worker.age, None)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -221,6 +222,8 @@ class File:
             db.execute("pragma synchronous = off")  # of no worth after a crash of the machine
             db.executescript(_TABLES)
             self._opened = (os.getpid(), db)
+            # not __del__: of what goes in a cycle SQLite's own may be the first, and it complains
+            weakref.finalize(self, _closed, *self._opened)
         return self._opened[1]
 
     def _failed(self, error: Exception) -> None:
@@ -235,15 +238,18 @@ class File:
             )
         self._failing = True
 
-    def __del__(self) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the connection of this process."""
         with self._lock:
-            if self._opened and self._opened[0] == os.getpid():
-                self._opened[1].close()
+            if self._opened:
+                _closed(*self._opened)
             self._opened = None
+
+
+def _closed(pid: int, db: sqlite3.Connection) -> None:
+    """Close *db*, which the process *pid* has opened, in that process only."""
+    if os.getpid() == pid:
+        db.close()
 
 
 def opened(path: str | None) -> Store:

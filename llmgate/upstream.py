@@ -33,6 +33,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 """Bytes that a whole answer may have."""
 
 _BLOCK = 65536
+_NEARLY = 0.99  # of a time-out that is set already: not worth a system call
 _DRAIN_TIMEOUT = 0.5  # seconds that a finished stream has to end its framing
 _ILLEGAL = re.compile(r"[^\t\x20-\x7e]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -219,14 +220,14 @@ def _is_plain_chunked(raw: Any) -> bool:
 def _limiter(raw: Any, patience: Callable[[], float]) -> Callable[[], None]:
     """Return what sets how long the next read may wait; it raises TimeoutError if not at all."""
     sock = getattr(getattr(getattr(raw._fp, "fp", None), "raw", None), "_sock", None)
-    was = 0.0
+    was = (sock.gettimeout() or 0.0) if sock is not None else 0.0
 
     def limit() -> None:
         nonlocal was
         seconds = patience()
         if seconds <= 0:
             raise TimeoutError
-        if sock is not None and seconds != was:
+        if sock is not None and not _NEARLY * was <= seconds <= was:
             was = seconds
             with contextlib.suppress(OSError):  # closed: all that came is in memory
                 sock.settimeout(seconds)

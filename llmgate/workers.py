@@ -23,6 +23,8 @@ from gunicorn.workers import gthread
 from llmgate import gunicorn_conf
 from llmgate import malformed
 from llmgate import pacing
+from llmgate import sharing
+from llmgate import writing
 
 _LINGER = 2.0  # seconds that a client may take to close its side
 _LARGEST_HEAD = 65536
@@ -35,8 +37,14 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Start, with a thread for connections that were ended."""
+        writing.install()
         self._lingering = _Lingering()
         super().init_process()
+
+    def notify(self) -> None:
+        """Tell the master that this worker lives, and the other workers how much it has to do."""
+        super().notify()
+        sharing.CONNECTIONS.note(self.age, self.nr_conns if self.alive else None)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to accept connections; at the end none is left to wait for nobody.
@@ -53,6 +61,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
         It waits for the head of its first request without a thread.
         """
+        if self.alive:
+            sharing.CONNECTIONS.give_way(self.age, self.nr_conns)
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):

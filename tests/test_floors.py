@@ -29,8 +29,8 @@ FLOORS = {
     9: """deployments keepers userconfig configfile config flows answers calls relay dispatch
     batch""",
     10: "endpoints requestlog",
-    11: """__init__ __main__ cli server environment listening malformed greenlets workers
-    gunicorn_conf app""",
+    11: """__init__ __main__ cli server environment listening malformed sharing writing greenlets
+    workers gunicorn_conf app""",
 }
 """The modules and packages of each floor: they import from their own floor or from below it."""
 
@@ -40,7 +40,7 @@ LANDLORDS = {
     "flask": "endpoints __init__ app",
     "werkzeug": "endpoints __init__",
     "click": "cli",
-    "gunicorn": "server malformed greenlets workers endpoints",
+    "gunicorn": "server malformed writing greenlets workers endpoints",
     "requests": "upstream connections",
     "urllib3": "upstream connections",
     "yaml": "configfile",
