@@ -137,7 +137,6 @@ def create_app(settings: config.Settings) -> Flask:
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
     secrets += [text for each in settings.keepers.every() for text in redact.secrets_of(each)]
-    requestlog.to_stdout()
     log = requestlog.sink(secrets, settings.log_prompts)
     common.register(app, settings, (going_on.saw, log))
     passthrough.register(app, settings.keepers.targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -23,12 +24,22 @@ _PATTERNS = re.compile(
 )
 
 
+def cleaner(secrets: Iterable[str | None]) -> Callable[[str], str]:
+    """Return what returns a text without *secrets* and without what looks like one."""
+    known = {secret for secret in secrets if secret and len(secret) >= 4}
+    longest_first = sorted(known, key=len, reverse=True)  # one may be the beginning of another
+
+    def cleaned(text: str) -> str:
+        for secret in longest_first:
+            text = text.replace(secret, "***")
+        return _PATTERNS.sub("***", text)
+
+    return cleaned
+
+
 def clean(text: str, secrets: Iterable[str | None] = ()) -> str:
     """Return *text* without *secrets* and without what looks like one."""
-    known = {secret for secret in secrets if secret and len(secret) >= 4}
-    for secret in sorted(known, key=len, reverse=True):  # one may be the beginning of another
-        text = text.replace(secret, "***")
-    return _PATTERNS.sub("***", text)
+    return cleaner(secrets)(text)
 
 
 def secrets_of(deployment: Deployment) -> Iterator[str]:

@@ -16,7 +16,6 @@ from testing.workers import WORKERS
 from testing.workers import gateway as under
 
 from llmgate import malformed
-from llmgate import requestlog
 
 SECRET = "sk-canary-0123456789"
 LIMITS = SimpleNamespace(
@@ -117,7 +116,6 @@ def test_what_is_not_the_clients_fault_is_left_to_gunicorn(exc: Exception) -> No
 
 
 def test_a_client_that_has_left_is_logged_all_the_same(lines: list[Any]) -> None:
-    requestlog.to_stdout()
     gone = Client(BrokenPipeError())
 
     assert malformed.answered(gone, http.LimitRequestLine(9), LIMITS) is True

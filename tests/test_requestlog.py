@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,6 +29,8 @@ from testing.upstream import json_answer
 from testing.upstream import sse
 from testing.upstream import usage
 from werkzeug.test import EnvironBuilder
+
+from llmgate import requestlog
 
 AppFor = Callable[..., FlaskClient]
 GOOD = json_answer(chat_completion())
@@ -336,3 +341,26 @@ def test_a_real_gateway_writes_its_lines_to_standard_output(
     left = gateway.log(lambda line: isinstance(line, dict) and line["request_id"] == "left-1")
     assert (one["status"], one["usage"]["prompt_tokens"]) == (200, 9)
     assert (left["status"], left["stream"]) == (200, True)
+
+
+# Where a line goes
+
+
+def test_a_line_that_nobody_reads_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = io.StringIO()
+    gone.close()
+    monkeypatch.setattr(sys, "stdout", gone)
+
+    requestlog.printed("{}")
+
+    with pytest.raises(ValueError, match="closed"):
+        gone.write("x")
+
+
+def test_lines_of_several_threads_do_not_mix(capfd: pytest.CaptureFixture[str]) -> None:
+    texts = [f"{number}" * 20_000 for number in range(8)]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(requestlog.printed, texts * 5))
+
+    assert sorted(capfd.readouterr().out.splitlines()) == sorted(texts * 5)

@@ -8,7 +8,6 @@ chunks(reply) == [...]                          the events of a stream
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from llmgate import config
 from llmgate import create_app
+from llmgate import requestlog
 
 CHAT = "/v1/chat/completions"
 DONE = "[DONE]"
@@ -67,25 +67,13 @@ def failed(reply: TestResponse) -> tuple[int, str, str | None, str | None]:
     return reply.status_code, error["type"], error["code"], error["param"]
 
 
-class _Lines(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[Any] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the JSON of one line."""
-        self.lines.append(json.loads(record.getMessage()))
-
-
 @contextmanager
 def request_log() -> Iterator[list[Any]]:
     """Give the lines of the requests log, decoded, as they are written."""
-    logger, handler = logging.getLogger("llmgate.requests"), _Lines()
-    before = logger.handlers[:]
-    logger.handlers[:] = [handler]  # instead of standard output
+    lines: list[Any] = []
+    before = requestlog.WRITERS[:]
+    requestlog.WRITERS[:] = [lambda text: lines.append(json.loads(text))]
     try:
-        yield handler.lines
+        yield lines
     finally:
-        logger.handlers[:] = before
+        requestlog.WRITERS[:] = before
