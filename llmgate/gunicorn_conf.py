@@ -24,6 +24,7 @@ from llmgate import listening
 from llmgate import pacing
 from llmgate import sharing
 from llmgate.deployments import ConfigError
+from llmgate.endpoints import rehearsal
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
 _MOST_FILES = 65536
@@ -135,6 +136,8 @@ def when_ready(server: Any) -> None:
     What is frozen no collection of a worker touches, so that its pages stay the master's.
     """
     _give_memory_back()
+    if "llmgate.door" in getattr(server.app.callable, "extensions", {}):
+        rehearsal.rehearse(server.app.callable)
     gc.collect()
     gc.freeze()
     for listener in server.LISTENERS:
@@ -181,11 +184,10 @@ def post_worker_init(worker: Any) -> None:
 
 def on_reload(server: Any) -> None:
     """Read the configuration again after SIGHUP; if it is wrong the old one goes on serving."""
-    when_ready(server)
     again = getattr(server.app.callable, "extensions", {}).get("llmgate.again")
-    if again is None:
-        return
-    try:
-        server.app.callable = again()
-    except ConfigError as error:
-        server.log.error("not reloaded, the old configuration serves: %s", error)
+    if again is not None:
+        try:
+            server.app.callable = again()
+        except ConfigError as error:
+            server.log.error("not reloaded, the old configuration serves: %s", error)
+    when_ready(server)

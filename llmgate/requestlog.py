@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -62,8 +63,19 @@ def printed(text: str) -> None:
         sys.stdout.flush()
 
 
+@contextlib.contextmanager
+def to(writer: Callable[[str], None]) -> Iterator[None]:
+    """Give the lines of the requests that end meanwhile to *writer* alone."""
+    before = WRITERS[:]
+    WRITERS[:] = [writer]
+    try:
+        yield
+    finally:
+        WRITERS[:] = before
+
+
 WRITERS: list[Callable[[str], None]] = [printed]
-"""What is given each line: standard output; tests put something else in its place."""
+"""What is given each line."""
 
 
 def line(entry: Entry, prompts: bool) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from llmgate import pacing
 from llmgate import sharing
 from llmgate import writing
 
+_NOTIFIED_EVERY = 0.5  # seconds
 _LINGER = 2.0  # seconds that a client may take to close its side
 _LARGEST_HEAD = 65536
 _MOST_LINGERING = 256
@@ -39,11 +40,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         """Start, with a thread for connections that were ended."""
         writing.install()
         self._lingering = _Lingering()
+        self._notified = 0.0
         super().init_process()
 
     def notify(self) -> None:
         """Tell the master that this worker lives, and the other workers how much it has to do."""
-        super().notify()
+        now = time.monotonic()
+        if now - self._notified >= _NOTIFIED_EVERY:  # it is called for each event
+            self._notified = now
+            super().notify()
         sharing.CONNECTIONS.note(self.age, self.nr_conns if self.alive else None)
 
     def set_accept_enabled(self, enabled: bool) -> None:

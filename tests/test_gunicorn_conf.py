@@ -91,7 +91,7 @@ def test_gevent_serves_where_it_is_installed(
 def test_what_is_loaded_before_the_fork_is_frozen() -> None:
     gc.unfreeze()
 
-    gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[]))
+    gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[], app=SimpleNamespace(callable=None)))
 
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
@@ -194,7 +194,7 @@ import re, sys, threading
 from types import SimpleNamespace
 from llmgate import gunicorn_conf
 
-gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[]))
+gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[], app=SimpleNamespace(callable=None)))
 together = threading.Barrier(8)
 def run():
     kept = bytearray(100_000)

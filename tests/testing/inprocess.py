@@ -71,9 +71,5 @@ def failed(reply: TestResponse) -> tuple[int, str, str | None, str | None]:
 def request_log() -> Iterator[list[Any]]:
     """Give the lines of the requests log, decoded, as they are written."""
     lines: list[Any] = []
-    before = requestlog.WRITERS[:]
-    requestlog.WRITERS[:] = [lambda text: lines.append(json.loads(text))]
-    try:
+    with requestlog.to(lambda text: lines.append(json.loads(text))):
         yield lines
-    finally:
-        requestlog.WRITERS[:] = before
