@@ -155,7 +155,7 @@ class Meter:
         if self.deployment:
             told = f"{self.deployment.group} {self.deployment.id}: {self._error.status}"
             self.failures += (f"{told} {self._error.code or self._error.type}",)
-        self._error = None
+        self._forget()
 
     def parts(self, number: int) -> list[Meter]:
         """Return meters of the requests that this one is made of; they tell the sinks, not this."""
@@ -193,6 +193,23 @@ class Meter:
         if not self._ended:
             self._ended = True
             self._tell(status, final=True)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let the error of an attempt that was told of go.
+
+        Where it was raised are frames that hold it, the body and the answer: all would stay until
+        the next collection of garbage.
+        """
+        found: list[BaseException | None] = [self._error]
+        seen: set[int] = set()  # an error may be its own cause
+        while found:
+            error = found.pop()
+            if error is not None and id(error) not in seen:
+                seen.add(id(error))
+                error.__traceback__ = None
+                found += [error.__cause__, error.__context__]
+        self._error = None
 
     def _tell(self, status: int, final: bool) -> None:
         """Tell the sinks of the attempt that is over."""
