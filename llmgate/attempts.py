@@ -91,7 +91,8 @@ def _within(
     try:
         current = turns.pick(left)
     except errors.RateLimited as refusal:
-        return _End(refusal, tried=False)
+        # with its frames it would hold this one, which holds it
+        return _End(refusal.with_traceback(None), tried=False)
     while True:
         error = yield Choice(current, target.over, number)
         left = [deployment for deployment in left if deployment is not current]

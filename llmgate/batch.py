@@ -165,10 +165,10 @@ def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
 
 def _outcome(future: futures.Future[Completed]) -> Completed | errors.GateError:
     """Return the answer of *future*, or the error that a client is told in its place."""
-    try:
-        return future.result()
-    except errors.GateError as error:
-        return error
+    error = future.exception()
+    if isinstance(error, errors.GateError):
+        return error.with_traceback(None)  # its frames would hold it until garbage is collected
+    return future.result()
 
 
 def _won(

@@ -38,6 +38,7 @@ SECRETS = SETTINGS | NEVER | {"api_key", "user_config", "fallbacks", "api_base",
 """Members of a body that are never logged."""
 
 BROUGHT = "brought"  # in Deployment.info: with a key of the client's
+ROUTED = "routed"  # in Deployment.info: of a user_config, whose limits are its own
 ELSEWHERE = "elsewhere"  # in Deployment.info: at an address of the client's
 
 _ADDRESSES = ("api_base", "base_url")

@@ -166,6 +166,17 @@ def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value.get(name) or {}
 
 
+def _master_key(general: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """Return the key that clients have to send, None if none is set."""
+    key = general.get("master_key") or environ.get("LLMGATE_MASTER_KEY") or None
+    if key is not None and (key != key.strip() or not key.isprintable()):
+        raise ConfigError(
+            "general_settings.master_key (or LLMGATE_MASTER_KEY): it begins or ends with a space,"
+            " or has a line break or another character that no header can hold; take that out"
+        )
+    return key
+
+
 def _settings(
     value: Mapping[str, Any], environ: Mapping[str, str], overrides: Overrides
 ) -> Settings:
@@ -182,7 +193,7 @@ def _settings(
     return Settings(
         _routes(value, context),
         rules=rules.rules(router, litellm, own),
-        master_key=general.get("master_key") or environ.get("LLMGATE_MASTER_KEY") or None,
+        master_key=_master_key(general, environ),
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
         log_prompts=bool(own.get("log_prompts")),

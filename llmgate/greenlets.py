@@ -54,8 +54,8 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def timeout_ctx(self) -> Iterator[None]:
         """Wait for the next request on a connection, for as long as it is kept."""
         client = self._serving[gevent.getcurrent()]
-        self._idle.add(client)
         gevent.sleep(0)  # a client that always has a next request would never let others be served
+        self._idle.add(client)
         try:
             with gevent.Timeout(self.cfg.keepalive, False):
                 yield

@@ -121,7 +121,7 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
 def _give_memory_back() -> None:
     """Let glibc keep little of what is freed, where it is glibc and nobody has said otherwise.
 
-    Else each of the first sixteen threads has an arena of its own that stays as large as it once
+    Else each thread, up to eight a core, has an arena of its own that stays as large as it once
     was, and one large body raises for good what is kept.
     """
     if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from llmgate import clientside
 from llmgate import params
 from llmgate.contract import Body
 from llmgate.contract import Deployment
@@ -64,7 +65,7 @@ class Limits:
     def saw(self, entry: Entry) -> None:
         """Note that an attempt is over, and what it has used in fact."""
         deployment = entry.deployment
-        if deployment is None or not entry.attempt:
+        if deployment is None or not entry.attempt or deployment.info.get(clientside.ROUTED):
             return
         self.leave(deployment.id)
         most = limits_of(deployment)

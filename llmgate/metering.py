@@ -193,7 +193,7 @@ class Meter:
         if not self._ended:
             self._ended = True
             self._tell(status, final=True)
-            self._forget()
+        self._forget()
 
     def _forget(self) -> None:
         """Let the error of an attempt that was told of go.

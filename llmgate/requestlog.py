@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ _LONGEST = 8 * 1024  # characters of metadata that are written
 _FOREIGN = """request_id endpoint user model_group error error_code cause upstream failures tags
 metadata request""".split()
 _SECRETS = clientside.SECRETS | {"extra_headers"}  # of a request
-_PRINTING = threading.Lock()
 
 
 def sink(secrets: Iterable[str], prompts: bool) -> Sink:
@@ -58,7 +56,7 @@ def printed(text: str) -> None:
 
     `logging` takes four times as long for a line that needs nothing of it.
     """
-    with contextlib.suppress(OSError, ValueError), _PRINTING:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # None if it was closed
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import mmap
 import time
+from collections.abc import Callable
 
 _PLACES = 64
-_COURTESY = 0.001  # seconds that a fuller worker gives the others
+_COURTESY = 0.002  # seconds that a fuller worker gives the others
 
 
 class Counts:
@@ -29,10 +30,12 @@ class Counts:
         own = age % _PLACES
         return any(0 < count <= connections for at, count in enumerate(self._counts) if at != own)
 
-    def give_way(self, age: int, connections: int) -> None:
+    def give_way(
+        self, age: int, connections: int, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         """Wait a moment if another worker has fewer connections, so that it may be first."""
         if self.is_fuller(age, connections):
-            time.sleep(_COURTESY)
+            sleep(_COURTESY)
 
 
 CONNECTIONS = Counts()

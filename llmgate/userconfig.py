@@ -89,5 +89,6 @@ def _theirs(deployment: Deployment, at: int) -> Deployment:
             f"model_list ({deployment.group})",
             "lacks 'api_key': no key of this gateway is used for a user_config.",
         )
-    info = {clientside.BROUGHT: True} | ({} if own else {clientside.ELSEWHERE: True})
+    info = {clientside.BROUGHT: True, clientside.ROUTED: True}
+    info |= {} if own else {clientside.ELSEWHERE: True}
     return deployment._replace(id=f"user_config:{deployment.group}:{at}", info=info)

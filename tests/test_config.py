@@ -363,6 +363,15 @@ def test_the_master_key_is_that_of_the_file_or_the_environment(
     assert config.load(written(text), environ).master_key == wanted
 
 
+@pytest.mark.parametrize("key", ["sk-1\n", " sk-1", "sk\n1", "sk\x001"])
+def test_a_master_key_that_no_client_can_send_is_refused(key: str, written: Any) -> None:
+    text = "general_settings: {master_key: os.environ/MK}"
+
+    found = fault(written(text), {"MK": key})
+
+    assert found.startswith("general_settings.master_key (or LLMGATE_MASTER_KEY): ")
+
+
 def test_a_master_key_that_came_out_empty_opens_nothing(written: Any) -> None:
     text = "general_settings: {master_key: os.environ/MK}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,9 @@ from testing.upstream import raw
 from testing.upstream import refused_url
 from testing.upstream import sse
 
+import llmgate
+
+OURS = str(Path(llmgate.__file__).parent)
 AppFor = Callable[..., FlaskClient]
 REFUSED = json_answer(error_body("no"), 400)
 BROKEN = json_answer(error_body("oh"), 500)
@@ -51,9 +55,8 @@ def left() -> Iterator[Callable[[], list[str]]]:
         gc.collect()
         gc.set_debug(0)
         frames = [each for each in gc.garbage if isinstance(each, FrameType)]
-        return [
-            each.f_code.co_qualname for each in frames if "/llmgate/" in each.f_code.co_filename
-        ]
+        codes = [each.f_code for each in frames]
+        return [code.co_qualname for code in codes if code.co_filename.startswith(OURS)]
 
     yield found
     gc.garbage.clear()
@@ -98,4 +101,27 @@ def test_a_stream_that_is_not_read_to_its_end_leaves_no_frames(
     next(reply.iter_encoded())
     reply.close()
 
+    assert left() == []
+
+
+def test_a_group_that_rests_leaves_no_frames(
+    app_for: AppFor, upstream: Upstream, left: Callable[[], list[str]]
+) -> None:
+    entry = deployment("gpt-4o", upstream.url, rpm=1)
+    client = app_for({"model_list": [entry], "router_settings": {"num_retries": 0}})
+    upstream.plays(GOOD)
+    assert posted(client, asks()).status_code == 200
+
+    assert posted(client, asks()).status_code == 429
+    assert left() == []
+
+
+def test_several_models_that_all_fail_leave_no_frames(
+    app_for: AppFor, upstream: Upstream, left: Callable[[], list[str]]
+) -> None:
+    entries = [deployment(name, upstream.url) for name in ("a", "b")]
+    client = app_for({"model_list": entries, "router_settings": {"num_retries": 0}})
+    upstream.plays(REFUSED, REFUSED)
+
+    assert posted(client, asks(model="a,b")).status_code == 400
     assert left() == []

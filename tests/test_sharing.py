@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,9 +9,7 @@ from pathlib import Path
 import pytest
 from testing import workers
 from testing.gateway import Gateway
-from testing.sockets import asked
 from testing.sockets import connected
-from testing.sockets import received_until
 
 from llmgate.sharing import Counts
 
@@ -43,16 +40,14 @@ def test_nobody_waits_for_a_worker_that_is_gone() -> None:
     assert not counts.is_fuller(1, 5)
 
 
-def test_a_fuller_worker_waits_a_moment() -> None:
-    counts = Counts()
+def test_only_a_fuller_worker_waits_a_moment() -> None:
+    counts, waits = Counts(), list[float]()
     counts.note(1, 0)
 
-    begun = time.monotonic()
-    counts.give_way(2, 1)
-    waited = time.monotonic() - begun
-    counts.give_way(2, 0)
+    counts.give_way(2, 1, waits.append)
+    counts.give_way(2, 0, waits.append)
 
-    assert waited >= 0.001
+    assert waits == [0.002]
 
 
 @pytest.fixture
@@ -71,29 +66,28 @@ def sockets(pid: int) -> int:
 threads = pytest.mark.skipif("gthread" not in workers.WORKERS, reason="gevent takes one at a time")
 
 
-@threads
-def test_connections_that_come_at_once_are_shared_among_the_workers(gate: Gateway) -> None:
-    pids = gate.workers()
-    before = [sockets(pid) for pid in pids]
-
+def taken(gate: Gateway) -> bool:
+    """Return whether a worker that has none of 8 connections gets the next 8."""
+    stopped, other = gate.workers()
+    before = sockets(stopped), sockets(other)
     with ExitStack() as kept:
-        for _ in range(20):
+        os.kill(stopped, signal.SIGSTOP)
+        for number in range(1, 9):
             kept.enter_context(connected(gate.url))
-        workers.eventually(lambda: sum(map(sockets, pids)) - sum(before) == 20)
-
-        own = [sockets(pid) - was for pid, was in zip(pids, before, strict=True)]
-        assert min(own) >= 7
+            workers.eventually(lambda want=number: sockets(other) - before[1] == want)
+        os.kill(stopped, signal.SIGCONT)
+        for number in range(9, 17):
+            kept.enter_context(connected(gate.url))
+            workers.eventually(
+                lambda want=number: sockets(stopped) + sockets(other) - sum(before) == want
+            )
+        found = sockets(stopped) - before[0]
+    workers.eventually(lambda: (sockets(stopped), sockets(other)) == before)
+    return found == 8
 
 
 @threads
-def test_a_worker_that_was_killed_holds_nobody_up(gate: Gateway) -> None:
-    killed, other = gate.workers()
-    with ExitStack() as kept:
-        for _ in range(4):
-            kept.enter_context(connected(gate.url))
-        os.kill(killed, signal.SIGKILL)
-        workers.eventually(lambda: killed not in gate.workers() and len(gate.workers()) == 2)
+def test_connections_go_to_the_worker_that_has_fewer(gate: Gateway) -> None:
+    workers.eventually(lambda: [sockets(pid) for pid in gate.workers()] == [1, 1])  # they listen
 
-        with asked(gate.url + "/health", connection="close") as sock:
-            assert b'"healthy"' in received_until(sock, b"}")
-    assert other in gate.workers()
+    assert any(taken(gate) for _ in range(8))  # a machine with much to do may be late

@@ -46,3 +46,4 @@ llmgate_settings: {{state_path: {tmp_path}/state.db}}
     assert statuses == [200] * 4
     assert lines == []
     assert upstream.requests == []
+    assert not (tmp_path / "state.db").exists()  # no connection to it may live through a fork
