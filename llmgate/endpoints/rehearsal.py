@@ -8,9 +8,12 @@ master that happens once, before it forks; in each worker it took the first clie
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.test import EnvironBuilder
+from werkzeug.test import run_wsgi_app
 
 from llmgate import requestlog
 
+_PATH = "/v1/chat/completions"
 _ROUNDS = 2  # code that has run twice is as warm as it gets
 
 
@@ -27,9 +30,11 @@ def rehearse(app: Flask) -> None:
         "messages": [{"role": "user", "content": "Hello?"}],
         "user_config": {"model_list": [echo]},
     }
-    headers = {"Authorization": f"Bearer {settings.master_key}", "x-llmgate-heartbeat": "off"}
-    client = app.test_client()
+    key = ("Authorization", f"Bearer {settings.master_key}")
+    headers = [key, ("x-llmgate-heartbeat", "off")]
     with requestlog.to(lambda line: None):
         for stream in (False, True) * _ROUNDS:
-            asked = {**body, "stream": stream}
-            client.post("/v1/chat/completions", json=asked, headers=headers, buffered=True).close()
+            asked = EnvironBuilder(
+                _PATH, method="POST", json={**body, "stream": stream}, headers=headers
+            )
+            run_wsgi_app(app, asked.get_environ(), buffered=True)
