@@ -1,8 +1,7 @@
 """A first chat before there are clients: what it makes, all workers then share.
 
 Routes are sorted, patterns compiled and code made special the first time that it runs. In the
-master that happens once, before it forks; in each worker it took the first client 10 ms more, and
-2 MB for good.
+master that happens once, before it forks, and not in each worker, at its first client's expense.
 """
 
 from __future__ import annotations
