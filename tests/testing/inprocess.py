@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,17 @@ def failed(reply: TestResponse) -> tuple[int, str, str | None, str | None]:
 
 @contextmanager
 def request_log() -> Iterator[list[Any]]:
-    """Give the lines of the requests log, decoded, as they are written."""
+    """Give the lines of the requests log, decoded, as they are written.
+
+    Those of requests that began before are left out: who lost a race ends after its test.
+    """
     lines: list[Any] = []
-    with requestlog.to(lambda text: lines.append(json.loads(text))):
+    began = datetime.now(UTC).isoformat(timespec="milliseconds")
+
+    def take(text: str) -> None:
+        line = json.loads(text)
+        if line["time"] >= began:
+            lines.append(line)
+
+    with requestlog.to(take):
         yield lines
