@@ -1,19 +1,14 @@
-"""Connections to upstreams, over the pools of `requests` and urllib3.
+"""Connections to upstreams: opened, checked and kept by `requests` and urllib3.
 
-They end when the client that they serve leaves; only `upstream` uses them.
+They end when the client that they serve leaves; only `upstream` and `exchange` use them.
 """
 
 from __future__ import annotations
 
-import http.client
-import math
-import os
 import select
-import socket
 import ssl
-from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -24,64 +19,17 @@ from urllib3.util import ssl_
 
 from llmgate import hangup
 
-_BLOCK = 65536  # bytes of a body that go out with the head of its request
-
-
-class Stale(Exception):
-    """A kept connection was closed by the upstream before it answered anything."""
-
-
-LEFT: ContextVar[Callable[[], float]] = ContextVar("llmgate_left")
-"""The seconds that this thread's call has left, set before each; its answer's head comes within."""
-
-
-class _Patience(socket.SocketIO):
-    """What a response is read from: no read waits for longer than the call has left."""
-
-    left: Callable[[], float] | None = None
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Read into *buffer* what has come; raises TimeoutError."""
-        if self.left is not None:
-            _check(seconds := self.left())
-            if seconds < (self._sock.gettimeout() or math.inf):  # type: ignore[attr-defined]
-                self._sock.settimeout(seconds)  # type: ignore[attr-defined]
-        return super().readinto(buffer)
-
-
-class _Response(http.client.HTTPResponse):
-    """A response whose head may not drip for longer than there is time."""
-
-    def begin(self) -> None:
-        """Read the head; how long the body may take is its reader's to say."""
-        raw = getattr(self.fp, "raw", None)
-        if type(raw) is socket.SocketIO:
-            raw.__class__ = _Patience
-            raw.left = LEFT.get(None)  # type: ignore[attr-defined]
-        super().begin()
-        if isinstance(raw, _Patience):
-            raw.left = None
-
-
-def _check(seconds: float) -> None:
-    """Raise TimeoutError if no *seconds* are left."""
-    if seconds <= 0:
-        raise TimeoutError
-
 
 class _Tracked:
-    """A connection that knows for whom it is used, and whether it was used before.
-
-    It sends small requests in one piece.
-    """
+    """A connection that knows for whom it is used, and whether it was used before."""
 
     sock: Any
-    response_class = _Response
-    answered = False
-    _tail = b""  # a body that goes out with the head of its request
+    host: str
+    port: int | None
+    default_port: int
+    is_used = False  # it has answered
     _client: hangup.Client | None = None  # whose leaving ends the call
     _fd = -1  # the socket that is shut down then
-    _keeps_fd = False  # while an answer is read that closes the connection at its end
 
     @property
     def is_connected(self) -> bool:
@@ -92,70 +40,38 @@ class _Tracked:
         poll.register(self.sock.fileno(), select.POLLIN)
         return not poll.poll(0)
 
-    def connect(self) -> None:
-        """Connect, unless the client has left."""
-        super().connect()  # type: ignore[misc]
-        self._pair(fresh=True)
+    @property
+    def authority(self) -> str:
+        """Return what the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port in (None, self.default_port) else f"{host}:{self.port}"
 
-    def close(self) -> None:
-        """Close; an answer that is yet to be read keeps the socket, and we watch for its client."""
-        if self._keeps_fd and self._client and self.sock:
-            kept = os.dup(self._fd)
-            self._client.moved(self._fd, kept)
-            self._fd = kept
-        else:
-            self.unpair()
-        super().close()  # type: ignore[misc]
+    def opened(self, timeout: float) -> None:
+        """Let it serve the client of this thread; connect within *timeout* seconds if it is new.
 
-    def _pair(self, fresh: bool) -> None:
-        """Let the client of this thread end the call by leaving; raises ClientLeft if it has."""
+        Raises ClientLeft if the client has left.
+        """
+        fresh = self.sock is None
+        if fresh:
+            self.timeout = timeout
+            self.connect()  # type: ignore[attr-defined]
         client = hangup.current()
-        if client is not None and self._client is None:
+        if client is not None:
             fd = self.sock.fileno()
             client.pair(fd, fresh)
             self._client, self._fd = client, fd
+
+    def close(self) -> None:
+        """Close."""
+        self.unpair()
+        self.is_used = False
+        super().close()  # type: ignore[misc]
 
     def unpair(self) -> None:
         """Note that the call is over: the client may leave."""
         client, self._client = self._client, None
         if client is not None:
             client.unpair(self._fd)
-            if self.sock is None:  # a duplicate is left
-                os.close(self._fd)
-
-    def request(self, method: str, url: str, body: Any = None, **kwargs: Any) -> None:
-        """Send a request; raises Stale if a used connection does not take it."""
-        if self.sock is not None:
-            self._pair(fresh=False)
-        if isinstance(body, bytes) and len(body) <= _BLOCK:
-            self._tail, body = body, None
-        try:
-            super().request(method, url, body, **kwargs)  # type: ignore[misc]
-        except ConnectionResetError as error:
-            raise self._lost(error) from error
-
-    def send(self, data: Any) -> None:
-        """Send *data*, and the body that waits for it; raises TimeoutError if it is too late."""
-        _check(LEFT.get(lambda: 1.0)())
-        if self._tail:
-            data, self._tail = data + self._tail, b""
-        super().send(data)  # type: ignore[misc]
-
-    def getresponse(self) -> Any:
-        """Return the response; raises Stale if a used connection gave none."""
-        self._keeps_fd = True
-        try:
-            response = super().getresponse()  # type: ignore[misc]
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
-            raise self._lost(error) from error
-        finally:
-            self._keeps_fd = False
-        self.answered = True
-        return response
-
-    def _lost(self, error: Exception) -> Exception:
-        """Return what it means that the connection was lost before any answer."""
-        return hangup.reason() or (Stale() if self.answered else error)
 
 
 class _Connection(_Tracked, connection.HTTPConnection):  # type: ignore[misc]
@@ -166,21 +82,30 @@ class _SecureConnection(_Tracked, connection.HTTPSConnection):  # type: ignore[m
     """HTTP over TLS."""
 
 
-class _Parting:
-    """A pool whose connections belong to nobody while they are in it."""
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.unpair()
-        super()._put_conn(conn)  # type: ignore[misc]
+Connection: TypeAlias = _Connection | _SecureConnection
 
 
-class _Pool(_Parting, urllib3.HTTPConnectionPool):
+class _Keeping:
+    """What is asked of a pool."""
+
+    def taken(self, fresh: bool) -> Connection:
+        """Return a connection, an open one if there is one and it need not be *fresh*."""
+        return self._new_conn() if fresh else self._get_conn()  # type: ignore[attr-defined, no-any-return]
+
+    def given(self, connection: Connection) -> None:
+        """Keep *connection* for a next call."""
+        self._put_conn(connection)  # type: ignore[attr-defined]
+
+
+class _Pool(_Keeping, urllib3.HTTPConnectionPool):
     ConnectionCls = _Connection  # type: ignore[assignment]
 
 
-class _SecurePool(_Parting, urllib3.HTTPSConnectionPool):
+class _SecurePool(_Keeping, urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection  # type: ignore[assignment]
+
+
+Pool: TypeAlias = _Pool | _SecurePool
 
 
 class Adapter(HTTPAdapter):
@@ -190,21 +115,21 @@ class Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
-    def pool(self, origin: str) -> urllib3.HTTPConnectionPool:
+    def pool(self, origin: str) -> Pool:
         """Return the connections to *origin*, its certificate checked."""
         request = requests.Request("GET", origin).prepare()
         pool = self.get_connection_with_tls_context(request, verify=True)
         self.cert_verify(pool, origin, verify=True, cert=None)  # type: ignore[no-untyped-call]
-        assert isinstance(pool, urllib3.HTTPConnectionPool)
+        assert isinstance(pool, _Pool | _SecurePool)
         return pool
 
-    def pinned(self, origin: str, address: str) -> urllib3.HTTPConnectionPool:
+    def pinned(self, origin: str, address: str) -> Pool:
         """Return new connections to *origin* that go to *address*, whatever its name resolves to.
 
         The certificate is checked against the name.
         """
         parts = urlsplit(origin)
-        pool: urllib3.HTTPConnectionPool = _Pool(address, parts.port or 80, maxsize=1)
+        pool: Pool = _Pool(address, parts.port or 80, maxsize=1)
         if parts.scheme == "https":
             pool = _SecurePool(
                 address,

@@ -68,11 +68,6 @@ class Client:
         self._calls += 1
         _reaper().add(self, upstream)
 
-    def moved(self, upstream: int, kept: int) -> None:
-        """Watch on behalf of *kept*, a duplicate of *upstream*, which will be closed."""
-        _reaper().add(self, kept)
-        _reaper().remove(self, upstream)
-
     def unpair(self, upstream: int) -> None:
         """Leave the socket *upstream* alone from now on: it is closed, or another's."""
         _reaper().remove(self, upstream)
@@ -110,13 +105,6 @@ class Branch(Client):
             self.upstreams.append(upstream)
         if self._trunk:
             self._trunk.pair(upstream, fresh)
-
-    def moved(self, upstream: int, kept: int) -> None:
-        """Watch on behalf of *kept*, a duplicate of *upstream*."""
-        with self._lock:
-            self.upstreams[:] = [kept if fd == upstream else fd for fd in self.upstreams]
-        if self._trunk:
-            self._trunk.moved(upstream, kept)
 
     def unpair(self, upstream: int) -> None:
         """Leave the socket *upstream* alone from now on."""

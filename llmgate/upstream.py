@@ -5,11 +5,12 @@ The only module that knows `requests` and `urllib3`, beside `connections`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import http.client
+import io
 import math
 import re
+import ssl
+import urllib.parse
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +18,16 @@ from typing import Protocol
 
 import requests
 import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
 
-from llmgate import chunked
 from llmgate import connections
 from llmgate import errors
+from llmgate import exchange
 from llmgate import hangup
+from llmgate import heads
 from llmgate.contract import Answer
 from llmgate.contract import Call
+from llmgate.contract import SpooledFile
 from llmgate.heard import Heard
 
 CONNECT_TIMEOUT = 5.0
@@ -33,11 +37,20 @@ LARGEST_BODY = 64 * 1024 * 1024
 """Bytes that a whole answer may have."""
 
 _BLOCK = 65536
-_NEARLY = 0.99  # of a time-out that is set already: not worth a system call
-_DRAIN_TIMEOUT = 0.5  # seconds that a finished stream has to end its framing
 _ILLEGAL = re.compile(r"[^\t\x20-\x7e]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNQUOTED = "!$&'()*+,;=:@/?%"  # beside letters, digits and -._~
+_ONCE = {name.lower(): name for name in ("Host", "Accept-Encoding", "User-Agent", "Content-Length")}
 _MOST_ORIGINS = 64
+_MOST_URLS = 256
+_FAILURES = (
+    urllib3.exceptions.HTTPError,
+    requests.RequestException,
+    OSError,
+    EOFError,
+    CertificateError,
+)
+_UNTRUSTED = (urllib3.exceptions.SSLError, ssl.SSLError, CertificateError)
 _NEVER_CONNECTED = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -51,7 +64,7 @@ class Session:
 
     def __init__(self, most_kept: int = 64) -> None:
         self._adapter = connections.Adapter(_MOST_ORIGINS, most_kept, pool_block=False)
-        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._pools: dict[str, connections.Pool] = {}
 
     def send(
         self,
@@ -70,47 +83,42 @@ class Session:
             host = call.url.partition("://")[2].partition("/")[0]
             own = {"Host": host, "Connection": "close"}
             call = call._replace(headers={**call.headers, **own})
-        connections.LEFT.set(left)
         try:
-            response = self._sent(call, max(0.001, min(timeout, left())), address)
-        except connections.Stale:
+            return self._asked(call, timeout, address, left)
+        except exchange.Stale:
             try:  # once more on a new connection: not a byte of an answer had come
-                response = self._sent(call, max(0.001, min(timeout, left())), address)
-            except connections.Stale as error:
-                raise _no_answer() from error
-        return _answer(response, lambda: min(timeout, left()))
+                return self._asked(call, timeout, address, left, fresh=True)
+            except exchange.Stale as error:
+                raise heads.no_answer() from error
 
-    def _sent(
-        self, call: Call, timeout: float, address: str | None = None
-    ) -> urllib3.BaseHTTPResponse:
-        """Return urllib3's response to *call*.
+    def _asked(
+        self,
+        call: Call,
+        timeout: float,
+        address: str | None,
+        left: Callable[[], float],
+        fresh: bool = False,
+    ) -> Answer:
+        """Return the answer to *call*; raises exchange.Stale if a kept connection gives none.
 
         No redirects (they would carry x-api-key along), no retries (dispatch decides), no
         environment (proxies and ~/.netrc would replace what the configuration says).
         """
-        headers = _headers(call)
-        if not isinstance(call.data, bytes):
-            call.data.rewind()
-        scheme, _, rest = call.url.partition("://")
-        host, slash, target = rest.partition("/")
-        origin = f"{scheme}://{host}"
+
+        def patience() -> float:
+            return min(timeout, left())
+
+        seconds = max(0.001, patience())
+        origin, target = _parts(call.url)
         try:
             pool = self._adapter.pinned(origin, address) if address else self._pool(origin)
-            return pool.urlopen(
-                call.method,
-                slash + target,
-                body=call.data or None,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
-            )
-        except (urllib3.exceptions.HTTPError, requests.RequestException, OSError) as error:
-            raise hangup.reason() or _of_connection(error, timeout) from error
+            made = exchange.Exchange(pool.taken(fresh), patience, pool.given)
+            head = _headed(made, call, target, min(CONNECT_TIMEOUT, seconds))
+        except _FAILURES as error:
+            raise hangup.reason() or _of_connection(error, seconds) from error
+        return _answer(made, head)
 
-    def _pool(self, origin: str) -> urllib3.HTTPConnectionPool:
+    def _pool(self, origin: str) -> connections.Pool:
         """Return the connections to *origin*."""
         pool = self._pools.get(origin)
         if pool is None:
@@ -120,18 +128,48 @@ class Session:
         return pool
 
 
+@functools.lru_cache(_MOST_URLS)
+def _parts(url: str) -> tuple[str, str]:
+    """Return the origin of *url*, and what of it stands in a request."""
+    scheme, _, rest = url.partition("#")[0].partition("://")
+    host, _, target = rest.partition("/")
+    return f"{scheme}://{host}", urllib.parse.quote(f"/{target}", _UNQUOTED)
+
+
 def _headers(call: Call) -> dict[str, str]:
     """Return the headers of *call*, completed; raises InvalidRequest for what they cannot hold."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "llmgate"}
     for name, value in call.headers.items():
         if _ILLEGAL.search(value) or not _NAME.fullmatch(name):
             raise errors.InvalidRequest(
                 f"The header {_ILLEGAL.sub('?', name)} would hold a character that headers cannot.",
                 param="extra_headers",
             )
-    headers = {"Accept-Encoding": "identity", "User-Agent": "llmgate", **call.headers}
+        headers[_ONCE.get(name.lower(), name)] = value
     if call.data or call.method != "GET":
         headers["Content-Length"] = str(len(call.data))
     return headers
+
+
+def _headed(made: exchange.Exchange, call: Call, target: str, timeout: float) -> heads.Head:
+    """Return the head of the answer to *call*; whatever fails before it ends the connection."""
+    head = None
+    try:
+        headers = _headers(call)
+        headers = {"Host": made.open(timeout), **headers}
+        made.ask(heads.request(call.method, target, headers), _from_the_start(call.data))
+        head = made.head(call.method)
+    finally:
+        if head is None:
+            made.close()
+    return head
+
+
+def _from_the_start(data: bytes | SpooledFile) -> bytes | SpooledFile:
+    """Return *data*, rewound: an attempt before may have read it."""
+    if not isinstance(data, bytes):
+        data.rewind()
+    return data
 
 
 class Sender(Protocol):
@@ -169,93 +207,54 @@ class Timed:
         return self._heard.answered(answer)
 
 
-def _answer(raw: urllib3.BaseHTTPResponse, patience: Callable[[], float]) -> Answer:
-    """Return urllib3's response as an answer."""
-    headers = {name.lower(): value for name, value in raw.headers.items()}
-
-    def close() -> None:
-        if not raw.closed:
-            raw.close()
-        raw.release_conn()
-
-    waits = [patience]
-    pieces = _pieces(raw, lambda: waits[-1]())
-    return Answer(raw.status, headers, pieces, close, lambda: _drain(waits, pieces))
+def _answer(made: exchange.Exchange, head: heads.Head) -> Answer:
+    """Return what *made* comes to as an answer."""
+    pieces = _pieces(made, head)
+    return Answer(head.status, head.headers, pieces, made.close, lambda: made.finish(pieces))
 
 
-def _pieces(raw: urllib3.BaseHTTPResponse, patience: Callable[[], float]) -> Iterator[bytes]:
-    """Yield the body as it arrives; raises CutShort, UpstreamTimeout, BadUpstream.
-
-    *patience*() are the seconds that the next byte may take.
-    """
-    limit = _limiter(raw, patience)
+def _pieces(made: exchange.Exchange, head: heads.Head) -> Iterator[bytes]:
+    """Yield the body as it arrives; raises CutShort, UpstreamTimeout, BadUpstream."""
+    body = made.body(head)
     try:
-        if _is_plain_chunked(raw):
-            yield from chunked.decoded(iter(functools.partial(_read, raw, limit), b""))
-            _complete(raw)
-            return
-        limit()
-        while piece := raw.read1(_BLOCK, decode_content=True):
-            yield piece
-            limit()
-        if raw.length_remaining is None and (reason := hangup.reason()):
-            raise reason  # the end of the connection was not the upstream's
-    except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
+        yield from body if head.coding == "identity" else _unpacked(body, head.coding)
+    except TimeoutError as error:
         raise _silent(None) from error
     except urllib3.exceptions.DecodeError as error:
         raise errors.BadUpstream("The upstream's answer could not be decompressed.") from error
     except errors.CutShort as error:
         raise hangup.reason() or error from error
-    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise hangup.reason() or errors.CutShort(
             "The upstream's answer ended before it was complete."
         ) from error
 
 
-def _is_plain_chunked(raw: Any) -> bool:
-    """Return whether the body is chunked and nothing else, so that `chunked` can read it."""
-    return bool(raw.chunked) and not raw.headers.get("content-encoding")
+def _unpacked(body: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    """Yield the content of *body*, which is compressed; urllib3 knows how."""
+    raw = urllib3.HTTPResponse(
+        io.BufferedReader(_Packed(body)), {"content-encoding": coding}, preload_content=False
+    )
+    while piece := raw.read1(_BLOCK, decode_content=True):
+        yield piece
 
 
-def _limiter(raw: Any, patience: Callable[[], float]) -> Callable[[], None]:
-    """Return what sets how long the next read may wait; it raises TimeoutError if not at all."""
-    sock = getattr(getattr(getattr(raw._fp, "fp", None), "raw", None), "_sock", None)
-    was = (sock.gettimeout() or 0.0) if sock is not None else 0.0
+class _Packed(io.RawIOBase):
+    """The pieces of a body as a file."""
 
-    def limit() -> None:
-        nonlocal was
-        seconds = patience()
-        if seconds <= 0:
-            raise TimeoutError
-        if sock is not None and not _NEARLY * was <= seconds <= was:
-            was = seconds
-            with contextlib.suppress(OSError):  # closed: all that came is in memory
-                sock.settimeout(seconds)
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._piece = pieces, b""
 
-    return limit
+    def readable(self) -> bool:
+        """Return True."""
+        return True
 
-
-def _read(raw: Any, limit: Callable[[], None]) -> bytes:
-    """Return what has come of the body, framing and all; it waits for at least a byte."""
-    limit()
-    data: bytes = raw._fp.fp.read1(_BLOCK)
-    return data
-
-
-def _complete(raw: Any) -> None:
-    """Tell `http.client` that the body was read to its end, so that its connection is kept."""
-    raw._fp._close_conn()
-    raw.release_conn()
-
-
-def _drain(waits: list[Callable[[], float]], pieces: Iterator[bytes]) -> None:
-    """Read to the end of a stream that has said [DONE], so that its connection can be kept.
-
-    Only the end of its framing is due; it is given a moment for that.
-    """
-    waits.append(lambda: _DRAIN_TIMEOUT)
-    with contextlib.suppress(errors.GateError):
-        next(pieces, b"")
+    def readinto(self, buffer: Any) -> int:
+        """Put what fits of the next piece into *buffer*; return how much that is."""
+        piece = self._piece or next(self._pieces, b"")
+        size = min(len(piece), len(buffer))
+        buffer[:size], self._piece = piece[:size], piece[size:]
+        return size
 
 
 def body(answer: Answer, limit: int = LARGEST_BODY) -> bytes:
@@ -274,10 +273,6 @@ def body(answer: Answer, limit: int = LARGEST_BODY) -> bytes:
     return b"".join(pieces)
 
 
-def _no_answer() -> errors.BadUpstream:
-    return errors.BadUpstream("The upstream closed the connection without a usable answer.")
-
-
 def _silent(timeout: float | None) -> errors.UpstreamTimeout:
     length = f"for {timeout:.3g} s" if timeout else "for too long, or too slow"
     return errors.UpstreamTimeout(f"The upstream was silent {length}.")
@@ -285,13 +280,11 @@ def _silent(timeout: float | None) -> errors.UpstreamTimeout:
 
 def _of_connection(error: Exception, timeout: float) -> errors.GateError:
     """Return what an *error* before any answer is: never connected, not trusted, silent, lost."""
-    if isinstance(error, urllib3.exceptions.SSLError):
+    if isinstance(error, _UNTRUSTED):
         return errors.BadUpstream(
             "The upstream's TLS certificate or handshake was not accepted.",
             code="upstream_tls_error",
         )
     if isinstance(error, _NEVER_CONNECTED):
         return errors.Unreachable("The upstream could not be reached. Try again later.")
-    kinds = [type(each) for each in (error, *error.args)]  # while sending it is an argument
-    late = any(issubclass(k, urllib3.exceptions.ReadTimeoutError | TimeoutError) for k in kinds)
-    return _silent(timeout) if late else _no_answer()
+    return _silent(timeout) if isinstance(error, TimeoutError) else heads.no_answer()

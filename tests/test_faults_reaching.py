@@ -247,13 +247,38 @@ def test_an_answer_that_is_refused_leaves_nothing_on_its_connection(
     app_for: AppFor, upstream: Upstream
 ) -> None:
     late = json_answer(chat_completion("of the request before"))
-    upstream.plays(raw(b"HTTP/1.1 103 Early Hints\r\n\r\n", *late.steps, close=False), GOOD)
+    switched = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    upstream.plays(raw(switched, *late.steps, close=False), GOOD)
     client = app_for(at(upstream.url))
 
     before, after = posted(client, asks()), posted(client, asks())
 
     assert failed(before) == (502, "upstream_error", "bad_upstream_response", None)
     assert after.get_json()["choices"] == chat_completion()["choices"]
+
+
+def test_what_only_announces_an_answer_is_none(app_for: AppFor, upstream: Upstream) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    upstream.plays(raw(*interim, *GOOD.steps, close=False), GOOD)
+    client = app_for(at(upstream.url))
+
+    got = [posted(client, asks()).status_code for _ in range(2)]
+
+    assert got == [200, 200]
+    assert len({seen.connection for seen in upstream.requests}) == 1
+
+
+def test_a_connection_that_said_more_than_was_asked_is_not_used_again(
+    app_for: AppFor, upstream: Upstream
+) -> None:
+    said = json_answer(chat_completion())
+    upstream.plays(raw(*said.steps, b"HTTP/1.1 200 OK\r\n", close=False), GOOD)
+    client = app_for(at(upstream.url))
+
+    got = [posted(client, asks()).status_code for _ in range(2)]
+
+    assert got == [200, 200]
+    assert len({seen.connection for seen in upstream.requests}) == 2
 
 
 # What the machine's environment says

@@ -16,13 +16,14 @@ from llmgate.providers import PROVIDERS
 ROOT = Path(__file__).parents[1]
 FLOORS = {
     1: "contract errors version",
-    2: "sse eventstream sigv4 chunked redact vocabulary",
+    2: "sse eventstream sigv4 chunked heads redact vocabulary",
     3: "dialects",
     4: "params pricing estimates retries deadlines overheard heard labels pacing",
     5: "providers",
     6: "metering",
     7: """shapes validation clientside fallbacks strategies routing rules terms attempts store
-    limits cooldown traffic addresses headers hangup heartbeat admission connections upstream
+    limits cooldown traffic addresses headers hangup heartbeat admission connections exchange
+    upstream
     refusals
     tracking""",
     8: "tokens",

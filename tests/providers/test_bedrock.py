@@ -259,11 +259,13 @@ def test_what_arrives_is_what_was_signed(upstream: Upstream) -> None:
     assert stream is not None
 
     call = BEDROCK.authorize(chat(here, stream=True, temperature=0.5), here)
-    events = stream(Session().send(call, 5.0).pieces, here)
+    answered = Session().send(call, 5.0)
+    events = stream(answered.pieces, here)
 
     assert next(events)["choices"][0]["delta"]["role"] == "assistant"
     with pytest.raises(errors.UpstreamError, match="Slow down"):
         next(events)
+    answered.close()
     (seen,) = upstream.requests
     authorization = seen.headers["authorization"]
     names = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import http.client
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgate import errors
+from llmgate import heads
+
+OK = b"HTTP/1.1 200 OK\r\n"
+TOKEN = st.text("abcXYZ019-_", min_size=1, max_size=12)
+VALUE = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_categories=["Cc"]))
+
+
+def arriving(data: bytes, size: int = 65536) -> Callable[[], bytes]:
+    """Return what gives *data* in pieces of *size* bytes, then the end."""
+    return iter([data[at : at + size] for at in range(0, len(data), size)] + [b""] * 2).__next__
+
+
+def read(data: bytes, method: str = "POST", size: int = 65536) -> heads.Head:
+    return heads.read(arriving(data, size), method)[0]
+
+
+def by_http_client(data: bytes) -> dict[str, str]:
+    """Return the headers of the answer *data* as `http.client` reads them."""
+
+    class _Sock:
+        def makefile(self, mode: str) -> Any:
+            return io.BytesIO(data)
+
+    response = http.client.HTTPResponse(_Sock())  # type: ignore[arg-type]
+    response.begin()
+    return {name.lower(): value for name, value in response.getheaders()}
+
+
+@given(st.dictionaries(TOKEN.map(str.lower), VALUE, max_size=8), st.integers(1, 40))
+def test_headers_are_read_as_http_client_does(fields: dict[str, str], size: int) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    data = OK + lines.encode("latin-1") + b"content-length: 4\r\n\r\nbody"
+
+    assert read(data, size=size).headers == by_http_client(data) == fields | {"content-length": "4"}
+
+
+@given(st.integers(1, 60))
+def test_what_follows_is_not_lost(size: int) -> None:
+    data = OK + b"Content-Length: 9\r\n\r\nthe body."
+    receive = arriving(data, size)
+
+    _, rest = heads.read(receive, "POST")
+
+    assert rest + b"".join(iter(receive, b"")) == b"the body."
+
+
+@pytest.mark.parametrize(
+    ("head", "method", "length", "is_chunked", "is_kept"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n", "POST", 12, False, True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n", "POST", 5, False, True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: Close\r\n", "POST", 5, False, False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n", "POST", None, True, True),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "POST",
+            None,
+            True,
+            True,
+        ),
+        (b"HTTP/1.1 200 OK\r\n", "POST", None, False, False),
+        (b"HTTP/1.1 200\r\nContent-Length: 0\r\n", "POST", 0, False, True),
+        (b"HTTP/1.1 204 No Content\r\n", "DELETE", 0, False, True),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n", "GET", 0, False, True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "HEAD", 0, False, True),
+        (b"HTTP/1.1 101 Switching Protocols\r\n", "GET", 0, False, False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n", "POST", 5, False, False),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n",
+            "POST",
+            5,
+            False,
+            True,
+        ),
+    ],
+)
+def test_a_head_says_how_the_body_ends(
+    head: bytes, method: str, length: int | None, is_chunked: bool, is_kept: bool
+) -> None:
+    got = read(head + b"\r\n", method)
+
+    assert (got.length, got.is_chunked, got.is_kept) == (length, is_chunked, is_kept)
+
+
+def test_lines_may_end_without_a_return() -> None:
+    got, rest = heads.read(arriving(b"HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\n{}"), "POST")
+
+    assert got.headers == {"content-length": "2", "x-a": "b"}
+    assert rest == b"{}"
+
+
+def test_a_header_may_go_on_in_the_next_line() -> None:
+    got = read(OK + b"X-Long: one\r\n two\r\n\t three\r\nX-Next: a\r\n\r\n")
+
+    assert got.headers == {"x-long": "one two three", "x-next": "a"}
+
+
+def test_headers_of_one_name_are_joined() -> None:
+    got = read(OK + b"Vary: Origin\r\nvary : Accept\r\nno header\r\n: nor this\r\n\r\n")
+
+    assert got.headers == {"vary": "Origin, Accept"}
+
+
+def test_a_body_may_be_compressed() -> None:
+    assert read(OK + b"Content-Encoding: GZip\r\n\r\n").coding == "gzip"
+    assert read(OK + b"\r\n").coding == "identity"
+
+
+def test_what_only_announces_an_answer_is_passed_over() -> None:
+    got = read(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + OK + b"\r\n")
+
+    assert (got.status, got.headers) == (200, {})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"H",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",
+        b"<html></html>\r\n\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 20x OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"ICY 200 OK\r\n\r\n",
+        OK + b"Content-Length: two\r\n\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: +1\r\n\r\n",
+        OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+        OK + b"X: y\r\n" * 101 + b"\r\n",
+        OK + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+    ],
+)
+def test_what_is_no_head_is_refused(data: bytes) -> None:
+    with pytest.raises(errors.BadUpstream):
+        read(data, size=8192)
+
+
+def test_an_end_before_anything_is_told_apart() -> None:
+    with pytest.raises(EOFError):
+        read(b"")
+
+
+def test_a_request_is_written() -> None:
+    got = heads.request("POST", "/v1/chat?a=b", {"Host": "example.com", "X-A": "1"})
+
+    assert got == b"POST /v1/chat?a=b HTTP/1.1\r\nHost: example.com\r\nX-A: 1\r\n\r\n"
