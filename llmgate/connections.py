@@ -6,7 +6,9 @@ They end when the client that they serve leaves; only `upstream` and `exchange` 
 from __future__ import annotations
 
 import select
+import socket
 import ssl
+import struct
 from typing import Any
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +21,15 @@ from urllib3.util import ssl_
 
 from llmgate import hangup
 
+_BLOCK = 65536
+_NEARLY = 0.99  # of a limit that is set already: not worth a system call
+_LONGEST = 1e6  # seconds
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return *seconds* as the system's struct timeval; nothing would be for ever."""
+    return struct.pack("ll", *divmod(max(1, round(min(seconds, _LONGEST) * 1e6)), 1_000_000))
+
 
 class _Tracked:
     """A connection that knows for whom it is used, and whether it was used before."""
@@ -28,6 +39,8 @@ class _Tracked:
     port: int | None
     default_port: int
     is_used = False  # it has answered
+    _limit = 0.0  # seconds that a wait may take, as was set last
+    _is_plain = False
     _client: hangup.Client | None = None  # whose leaving ends the call
     _fd = -1  # the socket that is shut down then
 
@@ -55,11 +68,45 @@ class _Tracked:
         if fresh:
             self.timeout = timeout
             self.connect()  # type: ignore[attr-defined]
+            self._limit = 0.0
+            self._is_plain = type(self.sock) is hangup.native("socket").socket
+            if self._is_plain:
+                self.sock.settimeout(None)
         client = hangup.current()
         if client is not None:
             fd = self.sock.fileno()
             client.pair(fd, fresh)
             self._client, self._fd = client, fd
+
+    def limit(self, seconds: float) -> None:
+        """Let no wait take longer than *seconds*; raises TimeoutError if there are none.
+
+        A plain socket is told so itself: Python would ask before each call whether it has to wait.
+        """
+        if seconds <= 0:
+            raise TimeoutError
+        if _NEARLY * self._limit <= seconds <= self._limit:
+            return
+        self._limit = seconds
+        if not self._is_plain:
+            self.sock.settimeout(seconds)
+            return
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.sock.setsockopt(socket.SOL_SOCKET, option, _timeval(seconds))
+
+    def receive(self) -> bytes:
+        """Return what has come, after waiting for at least a byte; nothing at the end."""
+        try:
+            return self.sock.recv(_BLOCK)  # type: ignore[no-any-return]
+        except BlockingIOError as error:
+            raise TimeoutError from error
+
+    def send(self, data: bytes) -> None:
+        """Send *data*."""
+        try:
+            self.sock.sendall(data)
+        except BlockingIOError as error:
+            raise TimeoutError from error
 
     def close(self) -> None:
         """Close."""

@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from typing import Any
 
 from llmgate import chunked
 from llmgate import errors
@@ -20,7 +19,6 @@ from llmgate.connections import Connection
 from llmgate.contract import SpooledFile
 
 _BLOCK = 65536
-_NEARLY = 0.99  # of a time-out that is set already: not worth a system call
 _DRAIN_TIMEOUT = 0.5  # seconds that a finished stream has to end its framing
 
 
@@ -41,9 +39,7 @@ class Exchange:
         keep: Callable[[Connection], None],
     ) -> None:
         self._connection: Connection | None = connection
-        self._sock: Any = None
         self._patience, self._keep = patience, keep
-        self._was = 0.0  # the time-out that is set
         self._rest = b""  # of the body, that came with the head
 
     def open(self, timeout: float) -> str:
@@ -53,8 +49,6 @@ class Exchange:
         """
         assert self._connection is not None
         self._connection.opened(timeout)
-        self._sock = self._connection.sock
-        self._was = self._sock.gettimeout() or 0.0
         return self._connection.authority
 
     def ask(self, head: bytes, data: bytes | SpooledFile) -> None:
@@ -145,22 +139,16 @@ class Exchange:
 
     def receive(self) -> bytes:
         """Return what has come, after waiting for at least a byte; nothing at the end."""
-        self._limit()
-        data: bytes = self._sock.recv(_BLOCK)
-        return data
+        connection = self._connection
+        if connection is None:  # it was closed meanwhile
+            return b""
+        connection.limit(self._patience())
+        return connection.receive()
 
     def _send(self, data: bytes) -> None:
-        self._limit()
-        self._sock.sendall(data)
-
-    def _limit(self) -> None:
-        """Set how long the next wait may take; raises TimeoutError if there is no time at all."""
-        seconds = self._patience()
-        if seconds <= 0:
-            raise TimeoutError
-        if not _NEARLY * self._was <= seconds <= self._was:
-            self._was = seconds
-            self._sock.settimeout(seconds)
+        assert self._connection is not None
+        self._connection.limit(self._patience())
+        self._connection.send(data)
 
     def _lost(self) -> None:
         """Raise what it means that the connection was lost before any answer, if anything."""

@@ -15,6 +15,7 @@ import select
 import socket
 import sys
 import threading
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -49,8 +50,8 @@ def left() -> ClientLeft:
 class Client:
     """The client of one request: its connection, and the upstream calls made for it."""
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, sock: Any, fd: int) -> None:
+        self.sock, self.fd = sock, fd
         self.reason: errors.GateError | None = None  # why its calls were ended
         self.upstreams: list[int] = []
         self._calls = 0
@@ -63,10 +64,11 @@ class Client:
         """
         if (fresh or self._calls) and self.reason is None and _has_left(self.fd):
             self.reason = left()
+        if self.reason is None:
+            self._calls += 1
+            _reaper().add(self, upstream)
         if self.reason:
             raise self.reason
-        self._calls += 1
-        _reaper().add(self, upstream)
 
     def unpair(self, upstream: int) -> None:
         """Leave the socket *upstream* alone from now on: it is closed, or another's."""
@@ -86,7 +88,7 @@ class Branch(Client):
         self._trunk = trunk
         self._own: errors.GateError | None = None
         self._lock = threading.Lock()
-        super().__init__(trunk.fd if trunk else -1)
+        super().__init__(trunk and trunk.sock, trunk.fd if trunk else -1)
 
     @property
     def reason(self) -> errors.GateError | None:
@@ -127,7 +129,7 @@ _CURRENT: ContextVar[Client | None] = ContextVar("llmgate_client", default=None)
 def begin(sock: Any) -> None:
     """Note that this thread serves the client at *sock* from now on; None: one unknown."""
     fd = sock.fileno() if sock is not None and _HANGUP else -1
-    _CURRENT.set(Client(fd) if fd >= 0 else None)
+    _CURRENT.set(Client(sock, fd) if fd >= 0 else None)
 
 
 def serve(client: Client) -> None:
@@ -158,59 +160,76 @@ def end_all() -> None:
         )
 
 
+class _Line:
+    """The connection of a client, through all its requests."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = weakref.ref(sock)
+        self.client: Client | None = None  # whose upstream calls are open
+        self.has_ended = False
+
+
 class _Reaper:
-    """The clients whose upstream calls are open, and the thread that waits for their leaving."""
+    """The clients whose upstream calls are open, and the thread that waits for their leaving.
+
+    A connection is watched from its first call on, until it is closed: then the system forgets
+    it. So a call costs no system call, and nobody waits for the lock while another makes one.
+    """
 
     def __init__(self) -> None:
         self._lock = native("_thread").allocate_lock()
         self._epoll = native("select").epoll()
-        self._clients: dict[int, Client] = {}
+        self._lines: dict[int, _Line] = {}  # by the number of the socket
         native("_thread").start_new_thread(self._run, ())
 
     def add(self, client: Client, upstream: int) -> None:
-        """Watch *client*, if it is not watched yet, on behalf of the socket *upstream*."""
+        """Watch *client* on behalf of the socket *upstream*, or note that it has left."""
+        line = self._lines.get(client.fd)
+        if line is None or line.sock() is not client.sock:
+            line = self._lines[client.fd] = _Line(client.sock)
+            with contextlib.suppress(FileExistsError):  # by another object for the same socket
+                self._epoll.register(client.fd, _HANGUP | select.EPOLLET)
         with self._lock:
-            client.upstreams.append(upstream)
-            if client.fd not in self._clients:
-                self._clients[client.fd] = client
-                self._epoll.register(client.fd, _HANGUP)
+            if line.has_ended:
+                client.reason = client.reason or left()
+            else:
+                client.upstreams.append(upstream)
+                line.client = client
 
     def remove(self, client: Client, upstream: int) -> None:
         """Forget the socket *upstream*, and *client* with its last one."""
         with self._lock:
-            with contextlib.suppress(ValueError):
+            if upstream in client.upstreams:
                 client.upstreams.remove(upstream)
-            if not client.upstreams and self._clients.get(client.fd) is client:
-                self._forget(client.fd)
+            line = self._lines.get(client.fd)
+            if not client.upstreams and line and line.client is client:
+                line.client = None
 
     def end_all(self, reason: errors.GateError) -> None:
         """End the calls of all clients for *reason*."""
         with self._lock:
-            for client in self._clients.values():
-                client.end(reason)
+            for line in list(self._lines.values()):
+                if line.client:
+                    line.client.end(reason)
 
     def _run(self) -> None:
         """Wait for clients to leave, for ever."""
         while True:
             for fd, _ in self._epoll.poll():
-                with self._lock:
-                    self._reap(fd)
+                self._reap(fd)
 
     def _reap(self, fd: int) -> None:
         """End the calls of the client at *fd*, if it has left.
 
-        Between the event and the lock the number may have gone to another connection.
+        Since the event the number may have gone to another connection.
         """
-        client = self._clients.get(fd)
-        if client and _has_left(fd):
-            self._forget(fd)
-            client.end(left())
-
-    def _forget(self, fd: int) -> None:
-        """Watch *fd* no more."""
-        del self._clients[fd]
-        with contextlib.suppress(OSError):
-            self._epoll.unregister(fd)
+        line = self._lines.get(fd)
+        if line and _has_left(fd):
+            with self._lock:
+                line.has_ended = True
+                if line.client:
+                    line.client.end(left())
+                    line.client = None
 
 
 _REAPERS: list[_Reaper] = []  # one, made by the first request: threads do not live through a fork

@@ -271,8 +271,9 @@ def test_what_only_announces_an_answer_is_none(app_for: AppFor, upstream: Upstre
 def test_a_connection_that_said_more_than_was_asked_is_not_used_again(
     app_for: AppFor, upstream: Upstream
 ) -> None:
-    said = json_answer(chat_completion())
-    upstream.plays(raw(*said.steps, b"HTTP/1.1 200 OK\r\n", close=False), GOOD)
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\n"
+    good = json.dumps(chat_completion()).encode()
+    upstream.plays(raw(said % (len(good), good), close=False), GOOD)
     client = app_for(at(upstream.url))
 
     got = [posted(client, asks()).status_code for _ in range(2)]
