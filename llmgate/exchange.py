@@ -52,18 +52,15 @@ class Exchange:
         return self._connection.authority
 
     def ask(self, head: bytes, data: bytes | SpooledFile) -> None:
-        """Send a request, in one piece if it is small; raises Stale, OSError."""
+        """Send a request, in one piece if it is small; raises OSError."""
         try:
             if isinstance(data, bytes) and len(data) <= _BLOCK:
                 self._send(head + data)
             else:
                 for block in itertools.chain([head], _blocks(data)):
                     self._send(block)
-        except BrokenPipeError:
-            pass  # what closes before it has heard all may have answered
-        except ConnectionResetError:
-            self._lost()
-            raise
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what closes before it has heard all may have answered: `head` will tell
 
     def head(self, method: str) -> heads.Head:
         """Return the head of the answer; raises Stale, BadUpstream, OSError."""

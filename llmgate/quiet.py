@@ -1,0 +1,50 @@
+"""Sockets of clients that make a system call only where it matters.
+
+gunicorn tells a connection six times a request to wait or not to wait, and mostly it does so
+already. Under threads each of these calls is a turn that another thread may take.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+
+class Socket(socket.socket):
+    """A socket that is told whether to wait when it is next used, if it has to be told at all."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over what *sock* was."""
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self._wanted = super().gettimeout()
+
+    def settimeout(self, value: float | None) -> None:
+        """Wait for *value* seconds from the next use on; None: for ever."""
+        self._wanted = value
+
+    def setblocking(self, flag: bool) -> None:
+        """Wait for ever, or not at all."""
+        self._wanted = None if flag else 0.0
+
+    def gettimeout(self) -> float | None:
+        """Return for how long it waits."""
+        return self._wanted
+
+    def recv(self, *args: Any) -> bytes:
+        """Receive as a socket does."""
+        self._settle()
+        return super().recv(*args)
+
+    def send(self, *args: Any) -> int:
+        """Send as a socket does."""
+        self._settle()
+        return super().send(*args)
+
+    def sendall(self, *args: Any) -> None:
+        """Send all as a socket does."""
+        self._settle()
+        super().sendall(*args)
+
+    def _settle(self) -> None:
+        if super().gettimeout() != self._wanted:
+            super().settimeout(self._wanted)
