@@ -23,12 +23,14 @@ from gunicorn.workers import gthread
 from llmgate import gunicorn_conf
 from llmgate import malformed
 from llmgate import pacing
+from llmgate import quiet
 from llmgate import sharing
 from llmgate import writing
 
 _NOTIFIED_EVERY = 0.5  # seconds
 _LINGER = 2.0  # seconds that a client may take to close its side
 _LARGEST_HEAD = 65536
+_LOOK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _MOST_LINGERING = 256
 _MOST_WAITING = 2048  # connections, as many as gunicorn lets wait to be accepted
 
@@ -73,7 +75,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        conn = gthread.TConn(self.cfg, sock, address, listener.getsockname())
+        conn = gthread.TConn(self.cfg, quiet.Socket(sock), address, listener.getsockname())
         if self._has_head(conn):
             conn.data_ready = True
             self.enqueue_req(conn)
@@ -141,7 +143,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 def _peeked(sock: Any) -> bytes | None:
     """Return what has come on *sock*, and leave it there; empty at its end, None: nothing yet."""
     try:
-        found: bytes = socket.socket.recv(sock, _LARGEST_HEAD, socket.MSG_PEEK)
+        found: bytes = socket.socket.recv(sock, _LARGEST_HEAD, _LOOK)
     except (BlockingIOError, InterruptedError):
         return None
     except OSError:

@@ -30,8 +30,8 @@ FLOORS = {
     9: """deployments keepers userconfig configfile config flows answers calls relay dispatch
     batch""",
     10: "endpoints requestlog",
-    11: """__init__ __main__ cli server environment listening malformed sharing writing greenlets
-    workers gunicorn_conf app""",
+    11: """__init__ __main__ cli server environment listening malformed quiet sharing writing
+    greenlets workers gunicorn_conf app""",
 }
 """The modules and packages of each floor: they import from their own floor or from below it."""
 
