@@ -46,8 +46,7 @@ class _Frame:
         if self._rest:
             data, self._rest = self._rest + data, b""
         found: list[bytes] = []
-        is_between = not (self._left or self._closing or self._trailers)
-        at, size = _whole(data, found) if is_between else 0, len(data)
+        at, size = 0, len(data)
         while at < size and not self.done:
             if self._left:
                 found.append(data[at : at + self._left])
@@ -56,6 +55,8 @@ class _Frame:
                 self._closing = not self._left
                 at += taken
                 continue
+            if not (self._closing or self._trailers):
+                at = _whole(data, at, found)
             end = data.find(b"\n", at)
             if end < 0:
                 self._keep(data[at:])
@@ -83,10 +84,9 @@ class _Frame:
             self._trailers = not self._left
 
 
-def _whole(data: bytes, found: list[bytes]) -> int:
-    """Put the content of the chunks that *data* begins with into *found*, as far as they are whole
-    and framed as most are; return where the others begin."""
-    at = 0
+def _whole(data: bytes, at: int, found: list[bytes]) -> int:
+    """Put the content of the chunks that *data* has from *at* into *found*, as far as they are
+    whole and framed as most are; return where the others begin."""
     while True:
         end = data.find(b"\r\n", at, at + _SHORT_LINE)
         digits = data[at:end]

@@ -22,6 +22,7 @@ from llmgate import heartbeat
 from llmgate import overheard
 from llmgate import providers
 from llmgate import refusals
+from llmgate import sse
 from llmgate import upstream
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
@@ -175,7 +176,7 @@ def _events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         rest += piece
-        end = max((rest.rfind(mark) + len(mark) for mark in _ENDS if mark in rest), default=0)
+        end = sse.last_end(rest, 0)
         if len(rest) > _LARGEST_EVENT:
             end = len(rest)
         if end:
@@ -183,6 +184,3 @@ def _events(pieces: Iterable[bytes]) -> Iterator[bytes]:
             rest = rest[end:]
     if rest:
         yield rest
-
-
-_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")

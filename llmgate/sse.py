@@ -39,7 +39,7 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
             continue
         seen = len(rest)
         rest += piece
-        end = _end(rest, max(0, seen - 3))
+        end = last_end(rest, max(0, seen - 3))
         if end:
             yield bytes(rest[:end])
             del rest[:end]
@@ -51,9 +51,9 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(rest) + b"\n\n"
 
 
-def _end(rest: bytearray, start: int) -> int:
-    """Return where the last whole event in *rest* ends, 0 if none ends after *start*."""
-    found = [(rest.rfind(end, start), len(end)) for end in _ENDS]
+def last_end(data: bytes | bytearray, start: int, stop: int | None = None) -> int:
+    """Return where the last whole event in *data* ends, 0 if none does from *start* to *stop*."""
+    found = [(data.rfind(end, start, stop), len(end)) for end in _ENDS]
     return max(at + size if at >= 0 else 0 for at, size in found)
 
 
@@ -98,6 +98,12 @@ def _fields(event: bytes) -> tuple[str, bytes | None]:
 def split(block: bytes) -> list[bytes]:
     """Return *block* as its events, each with its blank line: together the same bytes."""
     return [event for event in _EVENT.findall(block) if event]
+
+
+def event_at(block: bytes, at: int) -> bytes:
+    """Return the event that begins in *block* at *at*, with its blank line."""
+    found = _EVENT.match(block, at)
+    return found[0] if found else b""
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

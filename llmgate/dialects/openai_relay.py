@@ -48,10 +48,10 @@ def relayed(
     yield sse.DONE
 
 
-def _notable(block: bytes) -> int:
-    """Return where in *block* the first event that has to be read is seen, -1 if there is none."""
-    found = _NOTABLE.search(block)
-    last = block.find(_LAST)
+def _notable(block: bytes, at: int = 0) -> int:
+    """Return where in *block*, from *at* on, an event that has to be read is seen, -1: nowhere."""
+    found = _NOTABLE.search(block, at)
+    last = block.find(_LAST, at)
     if found is None:
         return last
     return found.start() if last < 0 else min(found.start(), last)
@@ -70,26 +70,27 @@ class _Scan:
 
     def kept(self, block: bytes) -> bytes:
         """Return the bytes of *block* that go on: up to an error, without hidden usage."""
-        start = self._plain(block)
-        kept = bytearray(block[:start])
-        for raw in sse.split(block[start:]):
-            if self.started and _notable(raw) < 0:
-                kept += raw
-                continue
+        kept, at = bytearray(), 0
+        while at < len(block) and not self.done:
+            start = self._plain(block, at)
+            kept += block[at:start]
+            raw = sse.event_at(block, start)
+            at = start + len(raw)
             event = self._read(raw)
             if self.error:
                 break
             if self.started and (self.shows_usage or not _is_usage_alone(event)):
                 kept += raw
-            if self.done:
-                break
         return bytes(kept)
 
-    def _plain(self, block: bytes) -> int:
-        """Return how much of *block* goes on unread: the events before the first notable one."""
-        found = _notable(block) if self.started else -1
-        end = block.rfind(b"\n\n", 0, found) if found >= 0 else -1
-        return end + 2 if end >= 0 else 0
+    def _plain(self, block: bytes, at: int) -> int:
+        """Return where in *block*, from *at* on, the next event begins that has to be read."""
+        if not self.started:
+            return at
+        found = _notable(block, at)
+        if found < 0:
+            return len(block)
+        return sse.last_end(block, at, found) or at
 
     def _read(self, raw: bytes) -> Any:
         """Return the JSON of one event, None if it has none, having noted what it says."""
