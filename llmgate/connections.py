@@ -21,7 +21,7 @@ from urllib3.util import ssl_
 
 from llmgate import hangup
 
-_BLOCK = 65536
+_BLOCK = 16384  # bytes that are asked for at once: what a TLS record may have
 _NEARLY = 0.99  # of a limit that is set already: not worth a system call
 _LONGEST = 1e6  # seconds
 

@@ -86,7 +86,7 @@ def _files() -> int:
 
 bind = f"{f'[{_said.host}]' if ':' in _said.host else _said.host}:{_said.port}"
 workers = _said.workers
-_most = 2048 if worker_class == _WORKERS["gevent"] else 1024  # requests; threads come when needed
+_most = 2048 if worker_class == _WORKERS["gevent"] else 1280  # requests; threads come when needed
 threads = min(_said.threads or _most, max(16, (_files() - 100) // 3))
 worker_connections = threads + min(1000, threads * 2)
 preload_app = True

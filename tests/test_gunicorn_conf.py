@@ -53,7 +53,7 @@ def test_processes_and_threads_are_those_of_the_environment(
     few = settings(monkeypatch, LLMGATE_WORKER_CLASS="gthread")
     many = settings(monkeypatch, WEB_CONCURRENCY="5", LLMGATE_THREADS="100")
 
-    assert (few["workers"], few["threads"]) == (2, 1024)
+    assert (few["workers"], few["threads"]) == (2, 1280)
     assert (many["workers"], many["threads"]) == (5, 100)
 
 
