@@ -54,10 +54,13 @@ STREAMED = frozenset({"chat", "completions"})
 """Operations whose stream is chunks with choices and ends with [DONE]."""
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def encoded(body: Mapping[str, Any]) -> bytes:
     """Return *body* as compact JSON; the same bytes for the same body."""
     try:
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        return _COMPACT.encode(body).encode()
     except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
         return json.dumps(body, separators=(",", ":")).encode()
 

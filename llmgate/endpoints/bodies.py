@@ -113,7 +113,7 @@ def too_large(limit: int) -> errors.TooLarge:
 def _decoded(data: bytes) -> Any:
     """Return the JSON in *data*; raises InvalidRequest if it is none."""
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=_no_number, parse_float=_finite)
+        return _DECODER.decode(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _bad_json("it is not UTF-8") from error
     except RecursionError as error:
@@ -148,6 +148,9 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 def _depth(data: bytes, value: Any) -> int:
