@@ -138,6 +138,7 @@ def _fits(requests: int, tokens: int, most: Most) -> bool:
     return within and (most.tokens is None or tokens <= most.tokens)
 
 
+_PATIENCE = 1.0  # seconds that another process may hold the file
 _TABLES = """
 create table if not exists used (
     name text, second integer, requests integer, tokens integer, primary key (name, second)
@@ -216,7 +217,7 @@ class File:
         if self._opened is None or self._opened[0] != os.getpid():
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(
-                self._path, timeout=1.0, isolation_level=None, check_same_thread=False
+                self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = off")  # of no worth after a crash of the machine

@@ -16,7 +16,12 @@ from testing.gateway import config_for
 from testing.upstream import Upstream
 
 # Twenty examples of each property keep the suite short; a slow machine is no failure.
-hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis.settings.register_profile(
+    "quick",
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a machine with much to do is
+)
 hypothesis.settings.load_profile("quick")
 
 
