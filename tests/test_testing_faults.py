@@ -29,10 +29,10 @@ from testing.upstream import sse
 
 @pytest.fixture
 def up() -> Iterator[Upstream]:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with Upstream() as up:
         yield up
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def exchanged(up: Upstream, planned: Answer) -> bytes:
