@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+_recv, _send, _sendall = socket.socket.recv, socket.socket.send, socket.socket.sendall
+
 
 class Socket(socket.socket):
     """A socket that is told whether to wait when it is next used, if it has to be told at all."""
@@ -16,7 +18,7 @@ class Socket(socket.socket):
     def __init__(self, sock: socket.socket) -> None:
         """Take over what *sock* was."""
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        self._wanted = super().gettimeout()
+        self._wanted = self._told = super().gettimeout()
 
     def settimeout(self, value: float | None) -> None:
         """Wait for *value* seconds from the next use on; None: for ever."""
@@ -32,19 +34,22 @@ class Socket(socket.socket):
 
     def recv(self, *args: Any) -> bytes:
         """Receive as a socket does."""
-        self._settle()
-        return super().recv(*args)
+        if self._told != self._wanted:
+            self._tell()
+        return _recv(self, *args)
 
     def send(self, *args: Any) -> int:
         """Send as a socket does."""
-        self._settle()
-        return super().send(*args)
+        if self._told != self._wanted:
+            self._tell()
+        return _send(self, *args)
 
     def sendall(self, *args: Any) -> None:
         """Send all as a socket does."""
-        self._settle()
-        super().sendall(*args)
+        if self._told != self._wanted:
+            self._tell()
+        _sendall(self, *args)
 
-    def _settle(self) -> None:
-        if super().gettimeout() != self._wanted:
-            super().settimeout(self._wanted)
+    def _tell(self) -> None:
+        super().settimeout(self._wanted)
+        self._told = self._wanted

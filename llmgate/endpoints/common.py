@@ -34,6 +34,7 @@ from llmgate.endpoints import bodies
 from llmgate.endpoints import failures
 from llmgate.endpoints import keys
 from llmgate.endpoints.failures import printable
+from llmgate.endpoints.flowing import Flowing
 from llmgate.flows import Streamed
 from llmgate.metering import Meter
 
@@ -278,7 +279,7 @@ def whole(answer: Completed) -> Response:
 
 def flowing(answer: Streamed) -> Response:
     """Return a streamed answer as the response, closed with it."""
-    response = Response(answer.pieces, answer.status, content_type=answer.content_type)
+    response = Flowing(answer.pieces, answer.status, content_type=answer.content_type)
     response.headers.extend(answer.headers)
     if answer.content_type.startswith("text/event-stream"):
         response.headers["Cache-Control"] = "no-cache"
