@@ -16,12 +16,12 @@ _LONGEST_LINE = 4096
 _SHORT_LINE = 10
 
 
-def decoded(reads: Iterable[bytes]) -> Iterator[bytes]:
+def decoded(reads: Iterable[bytes], frame: Frame | None = None) -> Iterator[bytes]:
     """Yield the content in *reads*, cut as they are; ends after the last chunk and its trailers.
 
     Raises CutShort if the reads end before, BadUpstream if the framing makes no sense.
     """
-    frame = _Frame()
+    frame = frame or Frame()
     for data in reads:
         content = frame.content(data)
         if content:
@@ -31,11 +31,12 @@ def decoded(reads: Iterable[bytes]) -> Iterator[bytes]:
     raise errors.CutShort("The upstream's answer ended before it was complete.")
 
 
-class _Frame:
+class Frame:
     """Where in the framing the bytes are."""
 
     def __init__(self) -> None:
         self.done = False
+        self.has_more = False  # something came behind the end
         self._rest = b""  # of a line that is not whole yet
         self._left = 0  # bytes of content until the end of the chunk
         self._closing = False  # the line break after a chunk is due
@@ -63,6 +64,7 @@ class _Frame:
                 break
             self._line(data[at:end].rstrip(b"\r"))
             at = end + 1
+        self.has_more = self.done and at < size
         return found[0] if len(found) == 1 else b"".join(found)
 
     def _keep(self, rest: bytes) -> None:

@@ -60,7 +60,7 @@ class Exchange:
                 for block in itertools.chain([head], _blocks(data)):
                     self._send(block)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # what closes before it has heard all may have answered: `head` will tell
+            self._keep = _closed  # what closes before it has heard all may yet have answered
 
     def head(self, method: str) -> heads.Head:
         """Return the head of the answer; raises Stale, BadUpstream, OSError."""
@@ -88,7 +88,10 @@ class Exchange:
         return self._to_the_end(reads) if head.length is None else self._sized(reads, head.length)
 
     def _chunked(self, reads: Iterable[bytes]) -> Iterator[bytes]:
-        yield from chunked.decoded(reads)
+        frame = chunked.Frame()
+        yield from chunked.decoded(reads, frame)
+        if frame.has_more:
+            self._keep = _closed  # nobody asked for what follows
         self._complete()
 
     def _sized(self, reads: Iterable[bytes], size: int) -> Iterator[bytes]:

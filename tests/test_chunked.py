@@ -74,3 +74,12 @@ def test_chunks_after_one_that_is_framed_otherwise_are_read() -> None:
     got = b"".join(chunked.decoded([data]))
 
     assert got == b"abcdefghijklm"
+
+
+@pytest.mark.parametrize(("more", "wanted"), [(b"", False), (b"HTTP/1.1 200 OK", True)])
+def test_what_follows_the_end_is_noticed(more: bytes, wanted: bool) -> None:
+    frame = chunked.Frame()
+
+    got = b"".join(chunked.decoded([b"2\r\nok\r\n0\r\n\r\n" + more], frame))
+
+    assert (got, frame.has_more) == (b"ok", wanted)

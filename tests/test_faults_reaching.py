@@ -268,12 +268,15 @@ def test_what_only_announces_an_answer_is_none(app_for: AppFor, upstream: Upstre
     assert len({seen.connection for seen in upstream.requests}) == 1
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_connection_that_said_more_than_was_asked_is_not_used_again(
-    app_for: AppFor, upstream: Upstream
+    app_for: AppFor, upstream: Upstream, is_chunked: bool
 ) -> None:
-    said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\n"
     good = json.dumps(chat_completion()).encode()
-    upstream.plays(raw(said % (len(good), good), close=False), GOOD)
+    body = b"Content-Length: %d\r\n\r\n%s" % (len(good), good)
+    if is_chunked:
+        body = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(good), good)
+    upstream.plays(raw(b"HTTP/1.1 200 OK\r\n" + body + b"HTTP/1.1 200 OK\r\n", close=False), GOOD)
     client = app_for(at(upstream.url))
 
     got = [posted(client, asks()).status_code for _ in range(2)]
