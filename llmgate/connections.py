@@ -74,9 +74,8 @@ class _Tracked:
                 self.sock.settimeout(None)
         client = hangup.current()
         if client is not None:
-            fd = self.sock.fileno()
-            client.pair(fd, fresh)
-            self._client, self._fd = client, fd
+            self._client, self._fd = client, self.sock.fileno()
+            client.pair(self._fd, fresh)
 
     def limit(self, seconds: float) -> None:
         """Let no wait take longer than *seconds*; raises TimeoutError if there are none.
@@ -101,10 +100,10 @@ class _Tracked:
         except BlockingIOError as error:
             raise TimeoutError from error
 
-    def send(self, data: bytes) -> None:
-        """Send *data*."""
+    def send(self, data: memoryview) -> int:
+        """Send some of *data*, after waiting for room; return how many bytes went out."""
         try:
-            self.sock.sendall(data)
+            return self.sock.send(data)  # type: ignore[no-any-return]
         except BlockingIOError as error:
             raise TimeoutError from error
 

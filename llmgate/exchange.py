@@ -41,6 +41,18 @@ class Exchange:
         self._connection: Connection | None = connection
         self._patience, self._keep = patience, keep
         self._rest = b""  # of the body, that came with the head
+        self._has_heard = False
+
+    @contextlib.contextmanager
+    def until_answered(self) -> Iterator[None]:
+        """End the connection if the block fails."""
+        is_answered = False
+        try:
+            yield
+            is_answered = True
+        finally:
+            if not is_answered:
+                self.close()
 
     def open(self, timeout: float) -> str:
         """Connect within *timeout* seconds, if that is to be done; return what Host says.
@@ -66,7 +78,7 @@ class Exchange:
         """Return the head of the answer; raises Stale, BadUpstream, OSError."""
         try:
             head, self._rest = heads.read(self.receive, method)
-        except (EOFError, ConnectionResetError, BrokenPipeError):
+        except (EOFError, ConnectionResetError, BrokenPipeError, errors.BadUpstream):
             self._lost()
             raise
         assert self._connection is not None
@@ -143,18 +155,22 @@ class Exchange:
         if connection is None:  # it was closed meanwhile
             return b""
         connection.limit(self._patience())
-        return connection.receive()
+        data = connection.receive()
+        self._has_heard = self._has_heard or bool(data)
+        return data
 
     def _send(self, data: bytes) -> None:
         assert self._connection is not None
-        self._connection.limit(self._patience())
-        self._connection.send(data)
+        left = memoryview(data)
+        while left:
+            self._connection.limit(self._patience())
+            left = left[self._connection.send(left) :]
 
     def _lost(self) -> None:
-        """Raise what it means that the connection was lost before any answer, if anything."""
+        """Raise what it means that the connection was lost before there was an answer, if more."""
         if reason := hangup.reason():
             raise reason
-        if self._connection is not None and self._connection.is_used:
+        if self._connection is not None and self._connection.is_used and not self._has_heard:
             raise Stale
 
 

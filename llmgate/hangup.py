@@ -186,15 +186,26 @@ class _Reaper:
         """Watch *client* on behalf of the socket *upstream*, or note that it has left."""
         line = self._lines.get(client.fd)
         if line is None or line.sock() is not client.sock:
-            line = self._lines[client.fd] = _Line(client.sock)
-            with contextlib.suppress(FileExistsError):  # by another object for the same socket
-                self._epoll.register(client.fd, _HANGUP | select.EPOLLET)
+            line = self._watched(client)
         with self._lock:
             if line.has_ended:
                 client.reason = client.reason or left()
             else:
                 client.upstreams.append(upstream)
                 line.client = client
+
+    def _watched(self, client: Client) -> _Line:
+        """Return the line of *client*, watched from now on."""
+        with self._lock:
+            line = self._lines.get(client.fd)
+            if line is None or line.sock() is not client.sock:  # another branch may have come first
+                line = _Line(client.sock)
+                try:
+                    self._epoll.register(client.fd, _HANGUP | select.EPOLLET)
+                except FileExistsError:  # by another object for the same socket
+                    line.has_ended = _has_left(client.fd)
+                self._lines[client.fd] = line
+            return line
 
     def remove(self, client: Client, upstream: int) -> None:
         """Forget the socket *upstream*, and *client* with its last one."""
@@ -223,7 +234,8 @@ class _Reaper:
 
         Since the event the number may have gone to another connection.
         """
-        line = self._lines.get(fd)
+        with self._lock:  # who watches may not have noted it yet
+            line = self._lines.get(fd)
         if line and _has_left(fd):
             with self._lock:
                 line.has_ended = True

@@ -20,6 +20,8 @@ _END = re.compile(rb"\r?\n\r?\n")
 _LINE = re.compile(r"\r?\n")
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?", re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_ALL = ("connection", "content-length", "transfer-encoding")
 _BLANK = " \t"
 _SWITCHED = 101
 
@@ -28,7 +30,7 @@ class Head(NamedTuple):
     """What an answer begins with."""
 
     status: int
-    headers: dict[str, str]  # lower-case names; the values of one name are joined
+    headers: dict[str, str]  # lower-case names
     is_kept: bool  # the connection may be used again when the body is over
     length: int | None  # bytes of the body; None: it ends by its framing, or with the connection
     is_chunked: bool
@@ -87,19 +89,20 @@ def _parsed(text: str, method: str) -> Head:
         return Head(number, headers, False, 0, is_chunked=False)
     if method == "HEAD" or number in (204, 304):
         return Head(number, headers, kept, 0, is_chunked=False)
-    coding = headers.get("transfer-encoding")
-    if coding is not None:
-        if coding.lower() != "chunked":
-            raise no_answer()
+    codings = _said(headers, "transfer-encoding") - {"identity"}
+    if codings - {"chunked"}:
+        raise no_answer()
+    if codings:
         return Head(number, headers, kept, None, is_chunked=True)
     length = _length(headers)
     return Head(number, headers, kept and length is not None, length, is_chunked=False)
 
 
 def _fields(lines: list[str]) -> dict[str, str]:
-    """Return the headers that *lines* give; what is no header is left out, as `http.client` does.
+    """Return the headers that *lines* give; what is no header is left out.
 
-    A line that begins with a space goes on with the one before.
+    A line that begins with a space goes on with the one before. Of several of one name the last
+    counts, but of those that say how the body ends each does.
     """
     headers: dict[str, str] = {}
     name = ""
@@ -109,22 +112,30 @@ def _fields(lines: list[str]) -> dict[str, str]:
                 headers[name] = f"{headers[name]} {line.strip(_BLANK)}".strip(_BLANK)
             continue
         before, colon, value = line.partition(":")
-        name = before.rstrip(_BLANK).lower() if colon else ""
-        if name:
-            value = value.strip(_BLANK)
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        name = before.rstrip(_BLANK).lower()
+        if not colon or not _NAME.fullmatch(name):
+            name = ""
+            continue
+        value = value.strip(_BLANK)
+        headers[name] = f"{headers[name]},{value}" if name in headers and name in _ALL else value
     return headers
 
 
-def _length(headers: Mapping[str, str]) -> int | None:
-    """Return the length that *headers* give the body, None if they give none."""
-    said = headers.get("content-length")
-    if said is None:
+def _said(headers: Mapping[str, str], name: str) -> set[str]:
+    """Return what the header called *name* lists, lower-case."""
+    said = {each.strip(_BLANK).lower() for each in headers.get(name, "").split(",")}
+    return said - {""}
+
+
+def _length(headers: dict[str, str]) -> int | None:
+    """Return the length that *headers* give the body, None if none; it is there once then."""
+    found = _said(headers, "content-length")
+    if not found:
         return None
-    found = {each.strip() for each in said.split(",")}
     length = found.pop()
     if found or not _LENGTH.fullmatch(length):
         raise no_answer()
+    headers["content-length"] = length
     return int(length)
 
 

@@ -18,7 +18,9 @@ class Socket(socket.socket):
     def __init__(self, sock: socket.socket) -> None:
         """Take over what *sock* was."""
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        self._wanted = self._told = super().gettimeout()
+        super().setblocking(True)  # macOS hands on that the listener does not wait
+        self._wanted: float | None = None
+        self._told: float | None = None
 
     def settimeout(self, value: float | None) -> None:
         """Wait for *value* seconds from the next use on; None: for ever."""

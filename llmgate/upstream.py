@@ -39,6 +39,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 _BLOCK = 65536
 _ILLEGAL = re.compile(r"[^\t\x20-\x7e]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNQUOTED = "!$&'()*+,;=:@/?%"  # beside letters, digits and -._~
 _ONCE = {name.lower(): name for name in ("Host", "Accept-Encoding", "User-Agent", "Content-Length")}
 _MOST_ORIGINS = 64
@@ -85,11 +86,8 @@ class Session:
             call = call._replace(headers={**call.headers, **own})
         try:
             return self._asked(call, timeout, address, left)
-        except exchange.Stale:
-            try:  # once more on a new connection: not a byte of an answer had come
-                return self._asked(call, timeout, address, left, fresh=True)
-            except exchange.Stale as error:
-                raise heads.no_answer() from error
+        except exchange.Stale:  # once more on a new connection: not a byte of an answer had come
+            return self._asked(call, timeout, address, left, fresh=True)
 
     def _asked(
         self,
@@ -109,11 +107,16 @@ class Session:
             return min(timeout, left())
 
         seconds = max(0.001, patience())
+        headers = _headers(call)
         origin, target = _parts(call.url)
         try:
             pool = self._adapter.pinned(origin, address) if address else self._pool(origin)
             made = exchange.Exchange(pool.taken(fresh), patience, pool.given)
-            head = _headed(made, call, target, min(CONNECT_TIMEOUT, seconds))
+            with made.until_answered():
+                headers = {"Host": made.open(min(CONNECT_TIMEOUT, seconds)), **headers}
+                asked = heads.request(call.method, target, headers)
+                made.ask(asked, _from_the_start(call.data))
+                head = made.head(call.method)
         except _FAILURES as error:
             raise hangup.reason() or _of_connection(error, seconds) from error
         return _answer(made, head)
@@ -133,7 +136,8 @@ def _parts(url: str) -> tuple[str, str]:
     """Return the origin of *url*, and what of it stands in a request."""
     scheme, _, rest = url.partition("#")[0].partition("://")
     host, _, target = rest.partition("/")
-    return f"{scheme}://{host}", urllib.parse.quote(f"/{target}", _UNQUOTED)
+    target = _BARE_PERCENT.sub("%25", f"/{target}")
+    return f"{scheme}://{host}", urllib.parse.quote(target, _UNQUOTED, errors="surrogatepass")
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -149,20 +153,6 @@ def _headers(call: Call) -> dict[str, str]:
     if call.data or call.method != "GET":
         headers["Content-Length"] = str(len(call.data))
     return headers
-
-
-def _headed(made: exchange.Exchange, call: Call, target: str, timeout: float) -> heads.Head:
-    """Return the head of the answer to *call*; whatever fails before it ends the connection."""
-    head = None
-    try:
-        headers = _headers(call)
-        headers = {"Host": made.open(timeout), **headers}
-        made.ask(heads.request(call.method, target, headers), _from_the_start(call.data))
-        head = made.head(call.method)
-    finally:
-        if head is None:
-            made.close()
-    return head
 
 
 def _from_the_start(data: bytes | SpooledFile) -> bytes | SpooledFile:
@@ -218,7 +208,7 @@ def _pieces(made: exchange.Exchange, head: heads.Head) -> Iterator[bytes]:
     body = made.body(head)
     try:
         yield from body if head.coding == "identity" else _unpacked(body, head.coding)
-    except TimeoutError as error:
+    except (TimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
         raise _silent(None) from error
     except urllib3.exceptions.DecodeError as error:
         raise errors.BadUpstream("The upstream's answer could not be decompressed.") from error

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,6 +10,7 @@ from testing.upstream import Upstream
 from testing.upstream import json_answer
 from testing.upstream import raw
 
+from llmgate import errors
 from llmgate import upstream as gate
 from llmgate.contract import Answer
 from llmgate.contract import Call
@@ -46,6 +49,7 @@ def test_a_request_arrives_as_it_was_built(upstream: Upstream) -> None:
         ("/a/../b//c", "/a/../b//c"),
         ("/Gr\u00fc\u00dfe x?q=\u4e16 1&r=%20%ff", "/Gr%C3%BC%C3%9Fe%20x?q=%E4%B8%96%201&r=%20%ff"),
         ("/a?b=c#part", "/a?b=c"),
+        ("/a%zz\udcff", "/a%25zz%ED%B3%BF"),
         ("/a\r\nX-Evil: 1", "/a%0D%0AX-Evil:%201"),
     ],
 )
@@ -82,6 +86,31 @@ def test_what_is_answered_before_all_was_heard_is_read() -> None:
 
         assert (got.status, read(got)) == (413, b"{}")
         server.result(5)
+
+
+def test_a_body_that_is_taken_too_slowly_ends_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        over = threading.Event()
+
+        def served() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                while not over.wait(0.2):
+                    sock.recv(8192)
+
+        server = pool.submit(served)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        end = time.monotonic() + 1
+        with pytest.raises(errors.UpstreamTimeout):
+            gate.Session().send(
+                Call("POST", url, {}, LARGE), 5.0, left=lambda: end - time.monotonic()
+            )
+        late = time.monotonic() - end
+        over.set()
+        server.result(5)
+
+    assert late < 0.9
 
 
 def connections(upstream: Upstream, body: bytes) -> int:

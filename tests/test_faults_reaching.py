@@ -190,6 +190,20 @@ def test_a_kept_connection_lost_while_we_send_is_replaced_once(
     assert first.connection == lost.connection != again.connection
 
 
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_a_kept_connection_lost_within_an_answer_is_not_asked_again(
+    app_for: AppFor, upstream: Upstream, said: bytes
+) -> None:
+    upstream.plays(GOOD, raw(said, Pause(0.05), RESET), GOOD)
+    client = app_for(at(upstream.url))
+    posted(client, asks())
+
+    got = posted(client, asks())
+
+    assert failed(got) == (502, "upstream_error", "bad_upstream_response", None)
+    assert len(upstream.requests) == 2
+
+
 def test_a_kept_connection_reset_while_a_long_body_goes_out_is_replaced(app_for: AppFor) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     body = json.dumps(chat_completion()).encode()

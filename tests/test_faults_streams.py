@@ -103,10 +103,11 @@ def test_a_stream_shorter_than_its_content_length_is_cut_short(
     assert chunks(got) == [SAID[0], in_band("upstream_cut_short")]
 
 
+@pytest.mark.parametrize("compress", [False, True])
 def test_a_stream_that_falls_silent_ends_with_an_error(
-    app_for: AppFor, upstream: Upstream, lines: list[Any]
+    app_for: AppFor, upstream: Upstream, lines: list[Any], compress: bool
 ) -> None:
-    upstream.plays(sse([*SAID[:2], HANG]))
+    upstream.plays(sse([*SAID[:2], HANG], compress=compress))
     client = app_for({"model_list": [deployment("gpt-4o", upstream.url, timeout=0.2)]})
 
     got = posted(client, asks(stream=True))

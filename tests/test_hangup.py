@@ -52,6 +52,8 @@ def ended(seen: Seen, since: float) -> float:
     [
         (raw(HANG), True, 0),
         (raw(HANG), False, 0),
+        (raw(b"HTTP/1.1 200 OK\r\nX-Half", HANG), False, 0),
+        (raw(b"HTTP/1.1 103 Early Hints\r\n\r\n", HANG), True, 0),
         (sse([FIRST, HANG]), True, 1),
         (sse([FIRST, HANG], chunked=False), True, 1),
         (sse([FIRST, HANG], compress=True), True, 1),

@@ -71,6 +71,22 @@ def test_what_follows_is_not_lost(size: int) -> None:
             True,
         ),
         (b"HTTP/1.1 200 OK\r\n", "POST", None, False, False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n", "POST", None, False, False),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 5\r\n",
+            "POST",
+            5,
+            False,
+            True,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "POST",
+            None,
+            True,
+            True,
+        ),
+        (b"HTTP/1.1 204 No\r\nConnection: a\r\nConnection: close\r\n", "GET", 0, False, False),
         (b"HTTP/1.1 200\r\nContent-Length: 0\r\n", "POST", 0, False, True),
         (b"HTTP/1.1 204 No Content\r\n", "DELETE", 0, False, True),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n", "GET", 0, False, True),
@@ -107,10 +123,17 @@ def test_a_header_may_go_on_in_the_next_line() -> None:
     assert got.headers == {"x-long": "one two three", "x-next": "a"}
 
 
-def test_headers_of_one_name_are_joined() -> None:
-    got = read(OK + b"Vary: Origin\r\nvary : Accept\r\nno header\r\n: nor this\r\n\r\n")
+def test_the_last_header_of_a_name_counts_and_what_is_none_is_left_out() -> None:
+    lines = b"Retry-After: 1\r\nretry-after : 2\r\nno header\r\n: nor this\r\n"
+    names = b"x a: b\r\nx\0: c\r\nx\ry: d\r\n\xe9: e\r\n"
 
-    assert got.headers == {"vary": "Origin, Accept"}
+    assert read(OK + lines + names + b"\r\n").headers == {"retry-after": "2"}
+
+
+def test_a_length_said_twice_is_one() -> None:
+    got = read(OK + b"Content-Length: 9\r\nContent-Length: 9\r\n\r\n")
+
+    assert (got.length, got.headers) == (9, {"content-length": "9"})
 
 
 def test_a_body_may_be_compressed() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -61,3 +62,12 @@ def test_it_takes_over_the_other_socket() -> None:
     with quiet.Socket(here) as made, there:
         assert (made.fileno(), here.fileno()) == (number, -1)
         assert (made.family, made.type) == (there.family, there.type)
+
+
+def test_it_waits_even_if_the_other_did_not() -> None:
+    here, there = socket.socketpair()
+    here.setblocking(False)
+
+    with quiet.Socket(here) as made, there:
+        assert made.gettimeout() is None
+        assert os.get_blocking(made.fileno())
