@@ -173,7 +173,7 @@ class _Reaper:
     """The clients whose upstream calls are open, and the thread that waits for their leaving.
 
     A connection is watched from its first call on, until it is closed: then the system forgets
-    it. So a call costs no system call, and nobody waits for the lock while another makes one.
+    it. So the calls after the first cost no system call.
     """
 
     def __init__(self) -> None:
@@ -219,7 +219,7 @@ class _Reaper:
     def end_all(self, reason: errors.GateError) -> None:
         """End the calls of all clients for *reason*."""
         with self._lock:
-            for line in list(self._lines.values()):
+            for line in self._lines.values():
                 if line.client:
                     line.client.end(reason)
 

@@ -1,7 +1,6 @@
 """The heads of HTTP/1.1's messages: a request's is written, an answer's is read.
 
-`http.client` reads them with the parser for mail, which takes as long as all that is done for a
-small call besides. Source: https://www.rfc-editor.org/rfc/rfc9112
+`http.client` reads them with the parser for mail, which takes several times as long. Source: https://www.rfc-editor.org/rfc/rfc9112
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sockets of clients that make a system call only where it matters.
 
-gunicorn tells a connection six times a request to wait or not to wait, and mostly it does so
+gunicorn tells a connection five times a request to wait or not to wait, and mostly it does so
 already. Under threads each of these calls is a turn that another thread may take.
 """
 

@@ -31,7 +31,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
         sock.sendall(gathered)
 
     def _emit_body(self, data: bytes) -> None:
-        """Send *data*, framed if the body is chunked; gunicorn's own takes thrice as long."""
+        """Send *data*, framed if the body is chunked, in one step: it is done for each chunk."""
         self.sock.sendall(b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data)
 
 
