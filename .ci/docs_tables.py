@@ -168,22 +168,22 @@ def resources() -> str:
 # -- design
 
 
-def floors() -> str:
-    """Return the table of floors, as the test that guards them has it."""
+def packages() -> str:
+    """Return which package may import which, from the test that checks it."""
     tree = ast.parse((ROOT / "tests" / "test_floors.py").read_text(encoding="utf-8"))
     found = next(
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ALLOWED"
     )
-    rows = ((f"{floor}", code(names.split())) for floor, names in ast.literal_eval(found).items())
-    return table(("floor", "modules"), rows)
+    rows = ((f"`{name}`", code(names.split())) for name, names in ast.literal_eval(found).items())
+    return table(("package", "may import, besides its own modules"), rows)
 
 
 TABLES = {
     "providers.md": {"providers": providers},
     "endpoints.md": {"endpoints": endpoints, "resources": resources},
-    "design.md": {"floors": floors},
+    "design.md": {"packages": packages},
     "configuration.md": {
         "model_list": lambda: options("model_list", "[]"),
         "litellm_params": lambda: options("model_list", "[]", "litellm_params"),

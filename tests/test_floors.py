@@ -1,4 +1,4 @@
-"""Who may import whom, and how large things may be: DESIGN.md section 4, STYLE.md."""
+"""Which package may import which, and how large things may be."""
 
 from __future__ import annotations
 
@@ -14,45 +14,54 @@ from pathlib import Path
 from llmgate.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[1]
-FLOORS = {
-    1: "contract errors version",
-    2: "sse eventstream sigv4 chunked heads redact vocabulary",
-    3: "dialects",
-    4: "params pricing estimates retries deadlines overheard heard labels pacing",
-    5: "providers",
-    6: "metering",
-    7: """shapes validation clientside fallbacks strategies routing rules terms attempts store
-    limits cooldown traffic addresses headers hangup heartbeat admission connections exchange
-    upstream
-    refusals
-    tracking""",
-    8: "tokens",
-    9: """deployments keepers userconfig configfile config flows answers calls relay dispatch
-    batch""",
-    10: "endpoints requestlog",
-    11: """__init__ __main__ cli server environment listening malformed quiet sharing writing
-    greenlets workers gunicorn_conf app""",
+ALLOWED = {
+    "contract": "",
+    "errors": "",
+    "version": "",
+    "codecs": "contract errors",
+    "schema": "contract errors",
+    "trust": "contract errors",
+    "storage": "contract errors",
+    "inbound": "errors",
+    "upstream": "contract errors inbound trust",
+    "dialects": "contract errors codecs",
+    "fronts": "contract errors codecs dialects",
+    "accounting": "contract errors codecs dialects inbound trust upstream",
+    "providers": "contract errors codecs dialects fronts schema",
+    "routing": "contract errors accounting providers storage trust upstream",
+    "config": "contract errors accounting dialects inbound providers routing schema trust",
+    "pipeline": """contract errors accounting codecs config dialects fronts inbound providers
+    routing schema storage trust upstream""",
+    "server": "contract errors accounting config inbound upstream",
+    "endpoints": """contract errors version accounting codecs config dialects fronts inbound
+    pipeline providers routing schema trust""",
+    "llmstudio": """contract errors accounting codecs config dialects endpoints inbound pipeline
+    providers routing schema storage trust""",
 }
-"""The modules and packages of each floor: they import from their own floor or from below it."""
+"""What the modules of each package may import besides their own package's."""
 
-FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}
+FLAT = {path.stem for path in (ROOT / "llmgate").glob("*.py")} - {*ALLOWED, "__init__"}
+"""Modules that have no package yet: they may import anything, and be imported."""
 
-LANDLORDS = {
-    "flask": "endpoints __init__ app",
-    "werkzeug": "endpoints __init__",
+ASSEMBLY = "__init__ __main__ cli gunicorn_conf app".split()
+"""What puts the program together: it may import everything, and nothing else imports it."""
+
+USERS = {
+    "flask": "endpoints llmstudio __init__ app server.warmup rehearsal",
+    "werkzeug": "endpoints llmstudio __init__ server.warmup",
     "click": "cli",
-    "gunicorn": "server malformed writing greenlets workers endpoints",
-    "requests": "upstream connections",
-    "urllib3": "upstream connections",
-    "yaml": "configfile",
-    "jsonschema": "validation",
-    "sqlite3": "store tracking",
-    "psycopg": "store",
-    "redis": "store",
+    "gunicorn": "server endpoints",
+    "requests": "upstream",
+    "urllib3": "upstream",
+    "yaml": "config.yaml_file",
+    "jsonschema": "schema.validation",
+    "sqlite3": "storage llmstudio.chat_log",
+    "psycopg": "storage",
+    "redis": "storage",
 }
-"""Who alone may import a library."""
+"""Which packages and modules alone may import a library."""
 
-READERS_OF_THE_ENVIRONMENT = "cli gunicorn_conf workers app".split()  # config is given it
+READERS_OF_THE_ENVIRONMENT = """cli gunicorn_conf app server.gthread_worker""".split()
 
 IMPURE = tuple(
     """asyncio. concurrent. fcntl. ftplib. http. logging. multiprocessing. os. pathlib. select.
@@ -113,24 +122,31 @@ def ours(name: str) -> set[str]:
 IMPORTS = {name: ours(name) for name in MODULES}
 
 
-# -- floors
+# -- packages
 
 
-def test_every_module_stands_on_a_floor() -> None:
-    homeless = {name for name in MODULES if top(name) not in FLOOR_OF}
+def test_every_module_is_in_a_package_of_the_table() -> None:
+    homeless = {name for name in MODULES if top(name) not in {*ALLOWED, *ASSEMBLY, *FLAT}}
 
-    assert homeless == set(), "give it its floor in FLOORS of this file"
+    assert homeless == set(), "give it a row in ALLOWED of this file"
 
 
-def test_a_module_imports_from_its_floor_or_below() -> None:
-    above = [
+def test_a_package_imports_only_what_its_row_allows() -> None:
+    wrong = [
         f"{name} imports {other}"
         for name, others in IMPORTS.items()
         for other in others
-        if FLOOR_OF.get(top(other), 0) > FLOOR_OF.get(top(name), 0)
+        if top(name) in ALLOWED
+        and top(other) not in {top(name), *ALLOWED[top(name)].split(), *FLAT}
     ]
 
-    assert above == []
+    assert wrong == []
+
+
+def test_the_table_of_packages_has_no_circle() -> None:
+    graph = {name: set(allowed.split()) for name, allowed in ALLOWED.items()}
+
+    assert set(graphlib.TopologicalSorter(graph).static_order()) == set(ALLOWED)
 
 
 def test_imports_go_round_in_no_circle() -> None:
@@ -145,16 +161,16 @@ def test_imports_say_the_whole_name() -> None:
     assert relative == []
 
 
-# -- landlords
+# -- libraries
 
 
-def test_a_library_is_used_by_its_landlords_alone() -> None:
+def test_a_library_is_imported_only_where_the_table_says() -> None:
     used = [(name, full.partition(".")[0]) for name in MODULES for full in imported(name)]
 
     assert [
         f"{name} imports {library}"
         for name, library in used
-        if library in LANDLORDS and top(name) not in LANDLORDS[library].split()
+        if library in USERS and not {name, top(name)} & {*USERS[library].split(), *FLAT}
     ] == []
 
 
@@ -170,11 +186,11 @@ def test_the_environment_is_read_where_the_process_begins() -> None:
     }
     readers |= {name for name in MODULES if {"os.environ", "os.getenv"} & set(imported(name))}
 
-    assert readers <= set(READERS_OF_THE_ENVIRONMENT)
+    assert readers <= {*READERS_OF_THE_ENVIRONMENT, *FLAT}
 
 
 def test_translations_and_providers_do_no_io() -> None:
-    pure = [name for name in MODULES if top(name) in ("dialects", "providers")]
+    pure = [n for n in MODULES if top(n) in ("codecs", "dialects", "fronts", "providers")]
     called = {
         f"{name} calls {node.func.id}"
         for name in pure
