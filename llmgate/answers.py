@@ -13,8 +13,8 @@ from typing import NamedTuple
 from llmgate import errors
 from llmgate import flows
 from llmgate import overheard
-from llmgate import sse
 from llmgate import upstream
+from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Event
 from llmgate.contract import Reply

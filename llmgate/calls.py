@@ -10,7 +10,6 @@ from llmgate import answers
 from llmgate import clientside
 from llmgate import errors
 from llmgate import headers
-from llmgate import params
 from llmgate import providers
 from llmgate import refusals
 from llmgate import routing
@@ -28,6 +27,7 @@ from llmgate.metering import Filter
 from llmgate.metering import Guard
 from llmgate.metering import Meter
 from llmgate.routing import Routes
+from llmgate.schema import parameters
 from llmgate.traffic import Traffic
 
 
@@ -64,8 +64,8 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
     name, operation, front = _operation(provider, wanted)
     body = _fronted(wanted.body, operation, front)
     deployment = logged_in(gate, provider, deployment, meter)
-    settled = params.settled(body, deployment, name, operation)
-    if params.dropping(body, deployment):
+    settled = parameters.settled(body, deployment, name, operation)
+    if parameters.dropping(body, deployment):
         deployment = deployment._replace(drop_params=True)
     sent = (
         _sent(gate, provider, _built(operation, part, deployment), deployment, body, meter)

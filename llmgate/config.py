@@ -18,13 +18,13 @@ from llmgate import deployments
 from llmgate import errors
 from llmgate import heartbeat
 from llmgate import keepers
-from llmgate import params
 from llmgate import rules
-from llmgate import validation
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
 from llmgate.routing import Routes
 from llmgate.routing import Rules
+from llmgate.schema import parameters
+from llmgate.schema import validation
 
 MEGABYTE = 1024 * 1024
 _ENVIRONMENT = "os.environ/"
@@ -100,7 +100,7 @@ def _valid(raw: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]
     _check(value)
     _check_keys(value, raw)
     for path in validation.unsupported(value):
-        value = params.without(value, params.steps(path))
+        value = parameters.without(value, parameters.steps(path))
     return value
 
 
@@ -110,7 +110,7 @@ def _check(value: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place or 'the file'}: {message}")
     for at, entry in enumerate(value.get("model_list") or ()):
         for name in map(str, entry["litellm_params"]):
-            meant = params.misspelt(name)
+            meant = parameters.misspelt(name)
             if meant:  # it would go upstream as a parameter, a secret in it too
                 raise ConfigError(
                     f"model_list[{at}].litellm_params.{name}: is no option; did you mean"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import params
 from llmgate import pricing
 from llmgate import providers
 from llmgate import redact
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.routing import Routes
+from llmgate.schema import parameters
 
 Groups = dict[str, tuple[Deployment, ...]]
 """Model groups by name."""
@@ -283,7 +283,7 @@ def _read(given: Any, setting: str) -> Any:
 
 def _defaults(provider: Provider, given: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
     """Return the body parameters in *given*, and those of the command line over them."""
-    taken = {*_FIELDS, *_GENERAL, *provider.env, *provider.settings, *params.GATE_ONLY}
+    taken = {*_FIELDS, *_GENERAL, *provider.env, *provider.settings, *parameters.GATE_ONLY}
     defaults = {
         key: value
         for key, value in given.items()

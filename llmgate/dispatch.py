@@ -23,7 +23,6 @@ from llmgate import routing
 from llmgate import terms
 from llmgate import upstream
 from llmgate import userconfig
-from llmgate import validation
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
@@ -35,6 +34,7 @@ from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.metering import Meter
+from llmgate.schema import validation
 from llmgate.traffic import Traffic
 
 T = TypeVar("T")

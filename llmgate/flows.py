@@ -20,7 +20,7 @@ from llmgate import estimates
 from llmgate import hangup
 from llmgate import heartbeat
 from llmgate import redact
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Deployment

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from llmgate import clientside
-from llmgate import params
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.metering import Entry
+from llmgate.schema import parameters
 from llmgate.store import Most
 from llmgate.store import Store
 
@@ -108,4 +108,4 @@ def estimate(body: Body) -> int:
     """Return the tokens that *body* may use, as far as it says."""
     most = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     answer = most if isinstance(most, int) and most > 0 else 0
-    return params.text_length(body) // _BYTES_PER_TOKEN + answer
+    return parameters.text_length(body) // _BYTES_PER_TOKEN + answer

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Usage
 from llmgate.dialects import native_usage
 from llmgate.dialects import openai

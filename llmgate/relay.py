@@ -22,10 +22,10 @@ from llmgate import heartbeat
 from llmgate import overheard
 from llmgate import providers
 from llmgate import refusals
-from llmgate import sse
 from llmgate import upstream
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
+from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Call

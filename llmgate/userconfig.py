@@ -16,7 +16,6 @@ from llmgate import deployments
 from llmgate import errors
 from llmgate import providers
 from llmgate import rules
-from llmgate import validation
 from llmgate.clientside import Allowed
 from llmgate.contract import Deployment
 from llmgate.deployments import ConfigError
@@ -24,6 +23,7 @@ from llmgate.deployments import Context
 from llmgate.deployments import Overrides
 from llmgate.routing import Routes
 from llmgate.routing import Rules
+from llmgate.schema import validation
 
 _LONGEST = 3600.0  # seconds that a client may ask for
 _MOST_RETRIES = 10

@@ -15,7 +15,7 @@ from testing.places import places
 from testing.places import replaced
 
 from llmgate import errors
-from llmgate import validation
+from llmgate.schema import validation
 
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "schemas" / "config.json").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Events
 from llmgate.dialects import anthropic_errors

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Events
 from llmgate.dialects import chat

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from llmgate import errors
-from llmgate import eventstream
+from llmgate.codecs import aws_eventstream
 from llmgate.contract import PAUSE
 from llmgate.contract import Deployment
 from llmgate.contract import Event
@@ -127,7 +127,7 @@ def _tier(said: Mapping[str, Any]) -> dict[str, Any]:
 def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield the chunks of a stream, usage last; raises UpstreamError and CutShort."""
     talk = _Talk(_head(deployment))
-    for headers, payload in eventstream.messages(pieces):
+    for headers, payload in aws_eventstream.messages(pieces):
         if aws_errors.is_refusal(headers):
             raise aws_errors.refusal(headers, payload)
         read = talk.readers.get(headers.get(":event-type", ""))

@@ -16,7 +16,7 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Relay
 from llmgate.contract import Usage
 from llmgate.dialects import anthropic_errors

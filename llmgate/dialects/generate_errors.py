@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 
 _STATUSES = {
     400: "INVALID_ARGUMENT",

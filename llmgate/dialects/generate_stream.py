@@ -13,7 +13,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Event
 from llmgate.dialects import generate_reply

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Events

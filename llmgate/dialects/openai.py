@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import multipart
+from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Call
@@ -22,7 +23,6 @@ from llmgate.contract import Events
 from llmgate.contract import Failure
 from llmgate.contract import Reply
 from llmgate.contract import Usage
-from llmgate.dialects import multipart
 
 PATHS: Mapping[str, str] = {
     "chat": "/chat/completions",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Usage
 from llmgate.dialects import openai
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmgate import errors
-from llmgate import vocabulary
+from llmgate.codecs import cl100k
 from llmgate.contract import Body
 from llmgate.contract import Reply
 from llmgate.dialects import openai
@@ -41,7 +41,7 @@ def _text(given: Any) -> str:
     if isinstance(given, str):
         return given
     if isinstance(given, list) and all(isinstance(id, int) for id in given):
-        return vocabulary.text(given)
+        return cl100k.text(given)
     raise errors.InvalidRequest(
         "'input' mixes texts and token ids: send a list of either.", param="input"
     )

@@ -8,9 +8,9 @@ from flask import request
 
 from llmgate import errors
 from llmgate import estimates
-from llmgate import params
 from llmgate import providers
 from llmgate.endpoints import common
+from llmgate.schema import parameters
 
 blueprint = Blueprint("advice", __name__)
 
@@ -30,7 +30,7 @@ def supported_openai_params() -> Response:
     operations = providers.serving(deployment).operations
     name = "chat" if "chat" in operations else next(iter(operations))
     taken = operations[name].params
-    known = params.OPENAI.get(name, frozenset()) if taken is None else taken
+    known = parameters.OPENAI.get(name, frozenset()) if taken is None else taken
     return common.json_response({"supported_openai_params": sorted(known)})
 
 

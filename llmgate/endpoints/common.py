@@ -27,7 +27,6 @@ from llmgate import errors
 from llmgate import heartbeat
 from llmgate import metering
 from llmgate import terms
-from llmgate import validation
 from llmgate.answers import Completed
 from llmgate.contract import Body
 from llmgate.endpoints import bodies
@@ -37,6 +36,7 @@ from llmgate.endpoints.failures import printable
 from llmgate.endpoints.flowing import Flowing
 from llmgate.flows import Streamed
 from llmgate.metering import Meter
+from llmgate.schema import validation
 
 View = TypeVar("View", bound=Callable[..., Any])
 

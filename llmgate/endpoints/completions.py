@@ -8,7 +8,7 @@ from flask import Blueprint
 from flask import Response
 
 from llmgate import dispatch
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects import completions as completion_dialect

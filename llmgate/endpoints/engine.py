@@ -25,7 +25,6 @@ from llmgate import clientside
 from llmgate import dispatch
 from llmgate import errors
 from llmgate import heartbeat
-from llmgate import validation
 from llmgate.answers import Completed
 from llmgate.contract import Event
 from llmgate.contract import Usage
@@ -44,6 +43,7 @@ from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.flows import WriteError
 from llmgate.metering import Meter
+from llmgate.schema import validation
 from llmgate.tracking import Tracking
 
 blueprint = Blueprint("engine", __name__)

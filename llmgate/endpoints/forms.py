@@ -17,12 +17,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
 from llmgate import errors
-from llmgate import params
-from llmgate import validation
 from llmgate.contract import Body
 from llmgate.contract import Upload
 from llmgate.endpoints import bodies
 from llmgate.endpoints import common
+from llmgate.schema import parameters
+from llmgate.schema import validation
 
 _IN_MEMORY = 64 * 1024  # bytes of a file that are kept off the disk
 _MOST_PARTS = 100
@@ -62,7 +62,7 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
 
 def _check_texts(schema: str, value: Body) -> None:
     """Raise InvalidRequest for a file in *value* where a text is due."""
-    texts = (params.OPENAI[schema] | params.GATE_ONLY) - _FILES
+    texts = (parameters.OPENAI[schema] | parameters.GATE_ONLY) - _FILES
     for name, item in value.items():
         if name in texts and _is_file(item):
             raise errors.InvalidRequest(
@@ -111,7 +111,7 @@ def _folded(fields: Mapping[str, Any]) -> Body:
     folded: Body = {}
     for name, value in fields.items():
         base, *steps = name.replace("]", "").split("[")
-        if base not in params.GATE_ONLY:
+        if base not in parameters.GATE_ONLY:
             folded[name] = value
         elif len(steps) > bodies.DEEPEST:
             raise errors.InvalidRequest(f"The field '{base}' is nested too deeply.", param=base)

@@ -17,8 +17,8 @@ from llmgate import errors
 from llmgate import estimates
 from llmgate import heartbeat
 from llmgate import providers
-from llmgate import sse
 from llmgate.answers import MALFORMED
+from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects import generate_embeddings

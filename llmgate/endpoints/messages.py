@@ -18,7 +18,7 @@ from llmgate import dispatch
 from llmgate import errors
 from llmgate import estimates
 from llmgate import providers
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply

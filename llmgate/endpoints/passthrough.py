@@ -23,8 +23,8 @@ from llmgate import flows
 from llmgate import keepers
 from llmgate import metering
 from llmgate import relay
-from llmgate import sse
 from llmgate import terms
+from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment

@@ -23,7 +23,6 @@ from llmgate import flows
 from llmgate import keepers
 from llmgate import providers
 from llmgate import relay
-from llmgate import validation
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
@@ -35,6 +34,7 @@ from llmgate.endpoints import passed
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import spool
 from llmgate.providers import natives
+from llmgate.schema import validation
 
 blueprint = Blueprint("resources", __name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from llmgate import eventstream
+from llmgate.codecs import aws_eventstream
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -56,7 +56,7 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     request = converse.request(body, model, deployment.drop_params)
     streamed = bool(body.get("stream"))
     where = url(deployment, "converse-stream" if streamed else "converse")
-    accepted = eventstream.MEDIA_TYPE if streamed else "application/json"
+    accepted = aws_eventstream.MEDIA_TYPE if streamed else "application/json"
     return credentials.with_headers(openai.json_call(where, request), Accept=accepted)
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate import eventstream
-from llmgate import sse
+from llmgate.codecs import aws_eventstream
+from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -78,7 +78,7 @@ def _relayed(
 
 def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield what Claude streams as server-sent events; raises UpstreamError."""
-    for headers, payload in eventstream.messages(pieces):
+    for headers, payload in aws_eventstream.messages(pieces):
         if aws_errors.is_refusal(headers):
             raise aws_errors.refusal(headers, payload)
         if headers.get(":event-type") == "chunk":

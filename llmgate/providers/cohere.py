@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate import params
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -24,6 +23,7 @@ from llmgate.dialects import cohere_stream
 from llmgate.dialects import openai
 from llmgate.dialects import vectors
 from llmgate.providers import credentials
+from llmgate.schema import parameters
 
 _KEY_ENV = ("COHERE_API_KEY", "CO_API_KEY")
 _ENDPOINT = re.compile(r"/(v[12](/(chat|embed|rerank))?)?/*$")
@@ -97,7 +97,7 @@ COHERE = Provider(
             _embed,
             _embeddings,
             usage=openai.usage,
-            params=params.OPENAI["embeddings"] - {"user"},
+            params=parameters.OPENAI["embeddings"] - {"user"},
             parts=_parts,
             joined=vectors.joined,
         ),

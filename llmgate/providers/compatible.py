@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmgate import params
 from llmgate.contract import Body
 from llmgate.contract import Build
 from llmgate.contract import Call
@@ -22,6 +21,7 @@ from llmgate.dialects import vectors
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
+from llmgate.schema import parameters
 
 _TEXT = ("chat", "completions", "embeddings")
 _ALL = tuple(openai.PATHS)
@@ -267,9 +267,9 @@ def _is_bare(base: str) -> bool:
 
 def taken(name: str, row: Row) -> frozenset[str] | None:
     """Return the parameters that *row* takes for the operation called *name*; None: all."""
-    if not set(row.drop) & params.OPENAI.get(name, frozenset()):
+    if not set(row.drop) & parameters.OPENAI.get(name, frozenset()):
         return None
-    return params.OPENAI[name] - set(row.drop)
+    return parameters.OPENAI[name] - set(row.drop)
 
 
 def build(name: str, row: Row) -> Build:

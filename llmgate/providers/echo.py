@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.contract import Deployment

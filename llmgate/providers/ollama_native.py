@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate import params
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -21,6 +20,7 @@ from llmgate.contract import Reply
 from llmgate.dialects import ollama
 from llmgate.dialects import openai
 from llmgate.providers import credentials
+from llmgate.schema import parameters
 
 _ENDPOINT = re.compile(r"(/(v1|api(/(chat|embed|generate))?))?/*$")
 _CHAT = frozenset(
@@ -80,7 +80,7 @@ OLLAMA_CHAT = Provider(
             _embed,
             _embeddings,
             usage=openai.usage,
-            params=params.OPENAI["embeddings"] - {"user"},
+            params=parameters.OPENAI["embeddings"] - {"user"},
         ),
     },
     env={"api_key": ("OLLAMA_API_KEY",), "api_base": ("OLLAMA_API_BASE",)},

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from llmgate import eventstream
+from llmgate.codecs import aws_eventstream
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -60,7 +60,7 @@ def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
 
 def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the container's bytes; raises UpstreamError for an error among them."""
-    for headers, payload in eventstream.messages(pieces):
+    for headers, payload in aws_eventstream.messages(pieces):
         if aws_errors.is_refusal(headers):
             raise aws_errors.refusal(headers, payload)
         yield payload

@@ -27,8 +27,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from testing import eventstreams
 
-from llmgate import eventstream
 from llmgate import sigv4
+from llmgate.codecs import aws_eventstream
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers import serving
@@ -82,7 +82,7 @@ def bedrock(answer: bytes, content_type: str = "application/json") -> Sdk:
 
 
 def streaming(answer: bytes) -> Sdk:
-    return bedrock(answer, eventstream.MEDIA_TYPE)
+    return bedrock(answer, aws_eventstream.MEDIA_TYPE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -138,7 +138,7 @@ def test_exceptions_in_a_stream_are_what_the_sdk_reads(kind: str) -> None:
 
 def test_the_parts_of_a_containers_stream_are_what_the_sdk_reads() -> None:
     data = eventstreams.event("PayloadPart", b"data: {}") + eventstreams.event("PayloadPart", b"\n")
-    sdk = Sdk("sagemaker-runtime", data, eventstream.MEDIA_TYPE)
+    sdk = Sdk("sagemaker-runtime", data, aws_eventstream.MEDIA_TYPE)
 
     got = sdk.client.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"{}")["Body"]
 
@@ -381,4 +381,4 @@ def test_any_messages_are_read_as_the_sdk_reads_them(
 ) -> None:
     data = b"".join(eventstreams.message(*message) for message in messages)
 
-    assert list(eventstream.messages([data] if data else [])) == parsed(data) == messages
+    assert list(aws_eventstream.messages([data] if data else [])) == parsed(data) == messages

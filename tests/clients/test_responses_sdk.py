@@ -14,7 +14,7 @@ from testing.upstream import Upstream
 from testing.upstream import answer
 from testing.upstream import json_answer
 
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.dialects import cohere_stream
 from llmgate.dialects import ollama
 from llmgate.dialects import responses

@@ -7,7 +7,7 @@ import pytest
 from testing import eventstreams
 
 from llmgate import errors
-from llmgate import eventstream
+from llmgate.codecs import aws_eventstream
 from llmgate.contract import Failure
 from llmgate.dialects import aws_errors
 
@@ -170,7 +170,7 @@ def test_what_a_container_said_is_passed_on(
 
 
 def message(data: bytes) -> tuple[dict[str, str], bytes]:
-    return next(eventstream.messages([data]))
+    return next(aws_eventstream.messages([data]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from testing.openai_bodies import tool_call
 from testing.openai_bodies import usage
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Deployment
 from llmgate.dialects import gemini_contents
 from llmgate.dialects import generate_reply

@@ -15,7 +15,7 @@ from testing.samples import names
 from testing.samples import sample
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.dialects import ollama
 
 HEAD = {

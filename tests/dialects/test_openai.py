@@ -17,7 +17,7 @@ from testing.upstream import tool_call
 from testing.upstream import usage
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Upload

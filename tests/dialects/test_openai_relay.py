@@ -13,7 +13,7 @@ from testing.upstream import tool_call
 from testing.upstream import usage
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.dialects.openai_relay import relayed
 
 CHUNKS = chat_chunks("Hel", "lo\u2028 [DONE] ü", usage=usage(3, 4))

@@ -9,8 +9,8 @@ from testing.gateway import deployment
 from testing.inprocess import failed
 from testing.inprocess import posted
 
-from llmgate import params
 from llmgate.dialects import anthropic
+from llmgate.schema import parameters
 
 PARAMS = "/utils/supported_openai_params"
 
@@ -26,10 +26,10 @@ def client(app_for: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.mark.parametrize(
     ("model", "wanted"),
     [
-        ("gpt", params.OPENAI["chat"]),
-        ("any/gpt-4o", params.OPENAI["chat"]),
+        ("gpt", parameters.OPENAI["chat"]),
+        ("any/gpt-4o", parameters.OPENAI["chat"]),
         ("claude", anthropic.PARAMS),
-        ("jina", params.OPENAI["embeddings"]),
+        ("jina", parameters.OPENAI["embeddings"]),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/v1"])

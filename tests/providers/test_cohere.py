@@ -7,10 +7,10 @@ import pytest
 from testing.samples import sample
 
 from llmgate import errors
-from llmgate import params
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers.cohere import COHERE
+from llmgate.schema import parameters
 
 DEPLOYMENT = Deployment("g", "cohere", "command-a", "https://api.cohere.com", api_key="k")
 USER = {"role": "user", "content": "Hi"}
@@ -118,7 +118,7 @@ def test_what_cohere_lacks_is_refused(name: str) -> None:
     body = {"model": "g", "messages": [USER], name: 2}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        params.settled(body, DEPLOYMENT, "chat", COHERE.operations["chat"])
+        parameters.settled(body, DEPLOYMENT, "chat", COHERE.operations["chat"])
 
     assert caught.value.param == name
 

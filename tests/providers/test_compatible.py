@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate import params
+from llmgate.codecs.multipart import Form
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Row
 from llmgate.contract import Upload
 from llmgate.dialects import openai
-from llmgate.dialects.multipart import Form
 from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
+from llmgate.schema import parameters
 
 PROVIDERS = {name: provider(name, row) for name, row in ROWS.items()}
 MATRIX = [(name, op) for name, row in ROWS.items() for op in row.operations]
@@ -73,7 +73,7 @@ def test_a_row_makes_sense(name: str, row: Row) -> None:
     assert not row.base_url.endswith("/")
     assert set(row.operations) <= {*openai.PATHS, "rerank"}
     assert len(set(row.operations)) == len(row.operations)
-    assert {*row.drop, *(ours for ours, _ in row.rename)} <= params.OPENAI["chat"] | {"seed"}
+    assert {*row.drop, *(ours for ours, _ in row.rename)} <= parameters.OPENAI["chat"] | {"seed"}
     assert all(variable.isupper() for variable in (*row.key_env, *row.base_env))
 
 
@@ -97,7 +97,7 @@ def test_a_missing_key_is_named_with_its_variables_where_one_is_needed(name: str
 def test_what_a_row_drops_is_not_taken(name: str, row: Row) -> None:
     for op in row.operations:
         taken = PROVIDERS[name].operations[op].params
-        known = params.OPENAI.get(op, frozenset())
+        known = parameters.OPENAI.get(op, frozenset())
         refused = known & set(row.drop)
 
         assert taken == (known - refused if refused else None)

@@ -10,10 +10,10 @@ from openai.types import CreateEmbeddingResponse
 from testing.samples import sample
 
 from llmgate import errors
-from llmgate import params
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers.databricks import DATABRICKS
+from llmgate.schema import parameters
 
 BASE = "https://dbc-1.cloud.databricks.com/serving-endpoints"
 DEPLOYMENT = Deployment("g", "databricks", "my-endpoint", BASE, api_key="dapi-1")
@@ -55,7 +55,7 @@ def test_what_it_refuses_is_not_sent() -> None:
         "parallel_tool_calls": True,
     }
 
-    got = params.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
+    got = parameters.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
 
     assert got == {"model": "g", "messages": [USER], "stream": True}
 
@@ -64,7 +64,7 @@ def test_what_would_be_lost_is_refused() -> None:
     body = {"model": "g", "messages": [USER], "seed": 1}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        params.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
+        parameters.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
 
     assert (caught.value.param, caught.value.code) == ("seed", "unsupported_parameter")
 

@@ -7,10 +7,10 @@ import pytest
 from testing.samples import sample
 
 from llmgate import errors
-from llmgate import params
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers.ollama_native import OLLAMA_CHAT
+from llmgate.schema import parameters
 
 DEPLOYMENT = Deployment("g", "ollama_chat", "llama3.2", "http://localhost:11434")
 USER = {"role": "user", "content": "Hi"}
@@ -99,7 +99,7 @@ def test_what_ollama_lacks_is_refused(name: str) -> None:
     body = {"model": "g", "messages": [USER], name: 2}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        params.settled(body, DEPLOYMENT, "chat", OLLAMA_CHAT.operations["chat"])
+        parameters.settled(body, DEPLOYMENT, "chat", OLLAMA_CHAT.operations["chat"])
 
     assert caught.value.param == name
 

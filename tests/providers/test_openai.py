@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from llmgate import errors
+from llmgate.codecs.multipart import Form
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Upload
 from llmgate.contract import passed_on
 from llmgate.dialects import openai
-from llmgate.dialects.multipart import Form
 from llmgate.providers.openai import OPENAI
 
 DEPLOYMENT = Deployment("g", "openai", "gpt-4o", "https://api.example.com/v1", api_key="sk-1")

@@ -8,7 +8,7 @@ from openai.types import CreateEmbeddingResponse
 from testing import eventstreams
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers.sagemaker import SAGEMAKER

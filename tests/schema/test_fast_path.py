@@ -11,15 +11,15 @@ from jsonschema import Draft202012Validator
 from testing.request_bodies import BAD
 from testing.request_bodies import GOOD
 
-from llmgate import shapes
-from llmgate import validation
+from llmgate.schema import fast_path
+from llmgate.schema import validation
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted((Path(__file__).parents[1] / "schemas").glob("*.json"))
+    for path in sorted((Path(__file__).parents[2] / "schemas").glob("*.json"))
     if path.stem != "config"
 }
-FITS = {name: shapes.fits(schema) for name, schema in SCHEMAS.items()}
+FITS = {name: fast_path.fits(schema) for name, schema in SCHEMAS.items()}
 JUDGES = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
 BODIES = [(name, body) for name in GOOD for body in GOOD[name]]
 
@@ -87,13 +87,13 @@ def test_what_is_good_fits(name: str, value: Any) -> None:
     ],
 )
 def test_nothing_fits_a_schema_with_keywords_that_are_not_known(schema: dict[str, Any]) -> None:
-    fits = shapes.fits(schema)
+    fits = fast_path.fits(schema)
 
     assert not any(fits(value) for value in ("x", {}, [], 1, None, True))
 
 
 def test_a_member_or_item_with_keywords_that_are_not_known_never_fits() -> None:
-    fits = shapes.fits(
+    fits = fast_path.fits(
         {"properties": {"a": {"const": 1}, "b": {"items": {"const": 1}}, "c": {"enum": ["x"]}}}
     )
 
@@ -126,4 +126,4 @@ def test_a_member_or_item_with_keywords_that_are_not_known_never_fits() -> None:
     ],
 )
 def test_what_fits_a_schema(schema: dict[str, Any], value: Any, wanted: bool) -> None:
-    assert shapes.fits(schema)(value) is wanted
+    assert fast_path.fits(schema)(value) is wanted

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate import errors
-from llmgate import sse
+from llmgate.codecs import sse
 
 STREAM = (
     b'\xef\xbb\xbfdata: {"a":1}\n\n: comment\n\nevent: error\r\ndata: {"b":"\xc3\xa9"}\r\n\r\n'

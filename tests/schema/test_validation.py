@@ -17,11 +17,11 @@ from testing.request_bodies import GOOD
 from testing.request_bodies import chat
 
 from llmgate import errors
-from llmgate import validation
+from llmgate.schema import validation
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted((Path(__file__).parents[1] / "schemas").glob("*.json"))
+    for path in sorted((Path(__file__).parents[2] / "schemas").glob("*.json"))
 }
 NO_OPERATIONS = {"config", "user_config"}  # not a whole request
 OPERATIONS = [name for name in SCHEMAS if name not in NO_OPERATIONS]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from testing import eventstreams
 
 from llmgate import errors
-from llmgate import eventstream
+from llmgate.codecs import aws_eventstream
 
 FIRST = ({":event-type": "contentBlockDelta", ":message-type": "event"}, b'{"a":"\xc3\xa9"}')
 EMPTY: tuple[dict[str, str], bytes] = ({}, b"")
@@ -22,12 +22,12 @@ STREAM = b"".join(eventstreams.message(*message) for message in MESSAGES)
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 16, 50, 1000])
 def test_messages_are_the_same_however_the_bytes_are_cut(size: int) -> None:
-    assert list(eventstream.messages(eventstreams.cut(STREAM, size))) == MESSAGES
+    assert list(aws_eventstream.messages(eventstreams.cut(STREAM, size))) == MESSAGES
 
 
 def test_one_cut_anywhere_changes_nothing() -> None:
     for at in range(1, len(STREAM)):
-        assert list(eventstream.messages([STREAM[:at], STREAM[at:]])) == MESSAGES, at
+        assert list(aws_eventstream.messages([STREAM[:at], STREAM[at:]])) == MESSAGES, at
 
 
 def test_a_message_is_given_before_the_next_piece_is_asked_for() -> None:
@@ -35,17 +35,17 @@ def test_a_message_is_given_before_the_next_piece_is_asked_for() -> None:
         yield eventstreams.message(*FIRST) + b"\x00"
         raise AssertionError("asked too soon")
 
-    assert next(eventstream.messages(pieces())) == FIRST
+    assert next(aws_eventstream.messages(pieces())) == FIRST
 
 
 def test_no_bytes_are_no_messages() -> None:
-    assert list(eventstream.messages([])) == []
+    assert list(aws_eventstream.messages([])) == []
 
 
 def test_an_end_within_a_message_is_an_error() -> None:
     last = eventstreams.message(*LAST)
     for at in range(1, len(last)):
-        found = eventstream.messages([eventstreams.message(*FIRST), last[:at]])
+        found = aws_eventstream.messages([eventstreams.message(*FIRST), last[:at]])
 
         assert next(found) == FIRST
         with pytest.raises(errors.CutShort, match="within a message"):
@@ -59,27 +59,29 @@ def test_one_changed_bit_anywhere_is_noticed(bit: int) -> None:
         data[at] ^= bit
 
         with pytest.raises(errors.BadUpstream, match=r"wrong prelude CRC|wrong message CRC"):
-            list(eventstream.messages([bytes(data)]))
+            list(aws_eventstream.messages([bytes(data)]))
 
 
 def test_bytes_of_something_else_are_noticed() -> None:
     with pytest.raises(errors.BadUpstream, match="wrong prelude CRC"):
-        list(eventstream.messages([b"<html><body>Bad Gateway</body></html>"]))
+        list(aws_eventstream.messages([b"<html><body>Bad Gateway</body></html>"]))
 
 
 def test_a_message_above_the_limit_is_refused_before_it_came(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(eventstream, "LARGEST_MESSAGE", 100)
+    monkeypatch.setattr(aws_eventstream, "LARGEST_MESSAGE", 100)
 
     with pytest.raises(errors.BadUpstream, match="more than 100 bytes"):
-        list(eventstream.messages([eventstreams.message({}, b"x" * 100)[:12]]))
+        list(aws_eventstream.messages([eventstreams.message({}, b"x" * 100)[:12]]))
 
 
 def test_a_message_at_the_limit_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eventstream, "LARGEST_MESSAGE", 100)
+    monkeypatch.setattr(aws_eventstream, "LARGEST_MESSAGE", 100)
 
-    assert list(eventstream.messages([eventstreams.message({}, b"x" * 84)])) == [({}, b"x" * 84)]
+    assert list(aws_eventstream.messages([eventstreams.message({}, b"x" * 84)])) == [
+        ({}, b"x" * 84)
+    ]
 
 
 @pytest.mark.parametrize(("total", "heads"), [(0, 0), (15, 0), (16, 1), (40, 25)])
@@ -88,7 +90,7 @@ def test_lengths_that_cannot_be_are_refused(total: int, heads: int) -> None:
     data = lengths + struct.pack(">I", crc32(lengths)) + b"x" * 40
 
     with pytest.raises(errors.BadUpstream, match="impossible lengths"):
-        list(eventstream.messages([data]))
+        list(aws_eventstream.messages([data]))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_lengths_that_cannot_be_are_refused(total: int, heads: int) -> None:
 def test_headers_of_every_type_become_text(kind: int, value: bytes, wanted: str) -> None:
     heads = eventstreams.raw_header("a", kind, value) + eventstreams.header("b", "c")
 
-    got = list(eventstream.messages([eventstreams.framed(heads, b"p")]))
+    got = list(aws_eventstream.messages([eventstreams.framed(heads, b"p")]))
 
     assert got == [({"a": wanted, "b": "c"}, b"p")]
 
@@ -130,7 +132,7 @@ def test_headers_of_every_type_become_text(kind: int, value: bytes, wanted: str)
 )
 def test_headers_that_cannot_be_read_are_refused(heads: bytes) -> None:
     with pytest.raises(errors.BadUpstream, match="unreadable headers"):
-        list(eventstream.messages([eventstreams.framed(heads, b"payload")]))
+        list(aws_eventstream.messages([eventstreams.framed(heads, b"payload")]))
 
 
 NAMES = st.text(min_size=1, max_size=20)
@@ -145,10 +147,10 @@ def test_what_is_written_comes_back(
 ) -> None:
     data = b"".join(eventstreams.message(*message) for message in messages)
 
-    assert list(eventstream.messages(eventstreams.cut(data, size))) == messages
+    assert list(aws_eventstream.messages(eventstreams.cut(data, size))) == messages
 
 
 @given(st.binary(max_size=200), st.integers(1, 20))
 def test_any_bytes_give_messages_or_an_error(data: bytes, size: int) -> None:
     with contextlib.suppress(errors.BadUpstream):
-        list(eventstream.messages(eventstreams.cut(data, size)))
+        list(aws_eventstream.messages(eventstreams.cut(data, size)))

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate import params
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.providers import PROVIDERS
+from llmgate.schema import parameters
 
 CHAT = {"model": "g", "messages": [{"role": "user", "content": "hi"}]}
-NARROW = params.OPENAI["chat"] - {"seed", "logprobs", "n", "user", "stream_options"}
+NARROW = parameters.OPENAI["chat"] - {"seed", "logprobs", "n", "user", "stream_options"}
 
 
 def settled(
@@ -27,7 +27,7 @@ def settled(
     body = {**CHAT, **body} if name == "chat" else body
     before = copy.deepcopy((body, deployment))
 
-    got = params.settled(body, deployment, name, operation)
+    got = parameters.settled(body, deployment, name, operation)
 
     assert (body, deployment) == before
     return {key: value for key, value in got.items() if key not in CHAT}
@@ -84,7 +84,7 @@ def test_the_clients_parameters_come_first_and_in_its_order() -> None:
     body = {"z": 1, "messages": [], "a": 2, "model": "g", "temperature": None}
     deployment = Deployment("g", "p", "m", "https://x", defaults={"temperature": 1, "b": 3})
 
-    got = params.settled(body, deployment, "chat", PROVIDERS["openai"].operations["chat"])
+    got = parameters.settled(body, deployment, "chat", PROVIDERS["openai"].operations["chat"])
 
     assert [*got] == ["z", "messages", "a", "model", "temperature", "b"]
 
@@ -196,7 +196,7 @@ def test_defaults_reach_the_native_fronts(name: str) -> None:
 def test_dropping_is_asked_for_by_either_side(body: Any, over: Any, wanted: bool) -> None:
     deployment = Deployment("g", "mistral", "large", "https://x", **over)
 
-    assert params.dropping(body, deployment) == wanted
+    assert parameters.dropping(body, deployment) == wanted
 
 
 @pytest.mark.parametrize("value", [2, 0, True, "1"])
@@ -331,7 +331,7 @@ TOOLS = {
 def test_a_path_leads_to_what_is_dropped(path: str, wanted: Any) -> None:
     before = copy.deepcopy(TOOLS)
 
-    assert params.without(TOOLS, params.steps(path)) == {"tools": wanted}
+    assert parameters.without(TOOLS, parameters.steps(path)) == {"tools": wanted}
     assert before == TOOLS
 
 
@@ -389,10 +389,10 @@ def test_a_whole_body_of_librechat_passes(name: str) -> None:
     deployment = Deployment("g", name, "m", "https://x", drop_params=True)
     operation = PROVIDERS[name].operations["chat"]
 
-    got = params.settled(LIBRECHAT, deployment, "chat", operation)
+    got = parameters.settled(LIBRECHAT, deployment, "chat", operation)
 
     assert "metadata" not in got
-    assert set(LIBRECHAT) - set(got) - {"metadata"} <= params.OPENAI["chat"]
+    assert set(LIBRECHAT) - set(got) - {"metadata"} <= parameters.OPENAI["chat"]
     if operation.params is None:
         assert got == {key: value for key, value in LIBRECHAT.items() if key != "metadata"}
 
@@ -425,4 +425,4 @@ def test_a_whole_body_of_librechat_passes(name: str) -> None:
     ],
 )
 def test_the_text_of_a_body_is_measured(body: Any, wanted: int) -> None:
-    assert params.text_length(body) == wanted
+    assert parameters.text_length(body) == wanted

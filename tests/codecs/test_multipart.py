@@ -10,8 +10,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
+from llmgate.codecs import multipart
 from llmgate.contract import Upload
-from llmgate.dialects import multipart
 
 LARGE = bytes(range(256)) * 1024  # four blocks
 

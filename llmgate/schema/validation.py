@@ -26,16 +26,16 @@ from jsonschema import ValidationError
 from jsonschema.validators import extend
 
 from llmgate import errors
-from llmgate import shapes
-from llmgate.shapes import Schema
+from llmgate.schema import fast_path
+from llmgate.schema.fast_path import Schema
 
-_PACKED = Path(__file__).parent / "schemas"
-_FOLDER = _PACKED if _PACKED.is_dir() else Path(__file__).parents[1] / "schemas"
+_PACKED = Path(__file__).parents[1] / "schemas"
+_FOLDER = _PACKED if _PACKED.is_dir() else Path(__file__).parents[2] / "schemas"
 
 
 class _Rules(NamedTuple):
     schema: Schema
-    fits: shapes.Fits
+    fits: fast_path.Fits
     judge: Any
 
 
@@ -86,7 +86,7 @@ def typed(value: Any) -> Any:
 @cache
 def _rules(name: str) -> _Rules:
     schema = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return _Rules(schema, shapes.fits(schema), _Judge(schema))
+    return _Rules(schema, fast_path.fits(schema), _Judge(schema))
 
 
 def _violations(name: str, value: Any) -> Iterator[_Violation]:
@@ -111,7 +111,7 @@ def _required(judge: Any, names: Any, value: Any, schema: Schema) -> Iterator[Va
 
 def _items(judge: Any, each: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
     if isinstance(value, list):
-        fits = shapes.fits(each)  # else 100,000 good items cost seconds before the bad one
+        fits = fast_path.fits(each)  # else 100,000 good items cost seconds before the bad one
         for number, item in enumerate(value):
             if not fits(item):
                 yield from judge.descend(item, each, path=number)
