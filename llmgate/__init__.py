@@ -10,11 +10,9 @@ from typing import NoReturn
 from flask import Flask
 from werkzeug.routing import Rule
 
-from llmgate import admission
 from llmgate import calls
 from llmgate import config
 from llmgate import deployments
-from llmgate import redact
 from llmgate import requestlog
 from llmgate import routing
 from llmgate import store
@@ -40,8 +38,10 @@ from llmgate.endpoints import rerank
 from llmgate.endpoints import resources
 from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
+from llmgate.inbound import admission
 from llmgate.providers import PROVIDERS
 from llmgate.tracking import Tracking
+from llmgate.trust import redaction
 
 _BLUEPRINTS = (
     advice.blueprint,
@@ -136,7 +136,7 @@ def create_app(settings: config.Settings) -> Flask:
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
-    secrets += [text for each in settings.keepers.every() for text in redact.secrets_of(each)]
+    secrets += [text for each in settings.keepers.every() for text in redaction.secrets_of(each)]
     log = requestlog.sink(secrets, settings.log_prompts)
     common.register(app, settings, (going_on.saw, log))
     passthrough.register(app, settings.keepers.targets)

@@ -16,13 +16,13 @@ from typing import TypeVar
 
 from llmgate import dispatch
 from llmgate import errors
-from llmgate import hangup
-from llmgate import heartbeat
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.contract import Body
 from llmgate.flows import Streamed
 from llmgate.flows import written_error
+from llmgate.inbound import disconnect
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.routing import Routes
 
@@ -81,7 +81,7 @@ def completions(
 
     A failure is its error in its place; raises the first of them if all fail.
     """
-    heartbeat.whole()
+    keepalive.whole()
     runners = _runners(names, body, meter)
     with futures.ThreadPoolExecutor(len(runners)) as pool:
         running = [pool.submit(runner.completed, gate) for runner in runners]
@@ -100,7 +100,7 @@ def completions(
 
 def fastest(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Completed:
     """Return the first answer of the models *names* to *body*; raises if all fail."""
-    heartbeat.whole()
+    keepalive.whole()
     runners = _runners(names, body, meter)
     _, answer = _won(runners, lambda runner: runner.completed(gate), meter)
     return answer
@@ -108,7 +108,7 @@ def fastest(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Compl
 
 def fastest_stream(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Streamed:
     """Return the stream of the model among *names* that begins first; raises if all fail."""
-    heartbeat.stream("chat", written_error)
+    keepalive.stream("chat", written_error)
     runners = _runners(names, body, meter)
     winner, answer = _won(runners, lambda runner: runner.streamed(gate), meter)
 
@@ -124,7 +124,7 @@ class _Runner(NamedTuple):
 
     body: Body
     meter: Meter
-    branch: hangup.Branch
+    branch: disconnect.Branch
 
     def completed(self, gate: Gate) -> Completed:
         """Return its whole answer; the meter tells of it."""
@@ -137,7 +137,7 @@ class _Runner(NamedTuple):
         return self._asked(lambda: dispatch.stream(gate, "chat", self.body, self.meter))
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        hangup.serve(self.branch)
+        disconnect.serve(self.branch)
         try:
             return ask()
         except errors.GateError as error:
@@ -156,9 +156,9 @@ class _Runner(NamedTuple):
 
 def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
     """Return a runner for each of *names*; their meters stand for *meter* from now on."""
-    trunk = hangup.current()
+    trunk = disconnect.current()
     return [
-        _Runner({**body, "model": name}, part, hangup.Branch(trunk))
+        _Runner({**body, "model": name}, part, disconnect.Branch(trunk))
         for name, part in zip(names, meter.parts(len(names)), strict=True)
     ]
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from typing import TypeAlias
 
 from llmgate import answers
-from llmgate import clientside
 from llmgate import errors
 from llmgate import headers
 from llmgate import providers
@@ -29,6 +28,7 @@ from llmgate.metering import Meter
 from llmgate.routing import Routes
 from llmgate.schema import parameters
 from llmgate.traffic import Traffic
+from llmgate.trust import client_credentials
 
 
 class Gate(NamedTuple):
@@ -41,7 +41,7 @@ class Gate(NamedTuple):
     rules: routing.Rules = routing.Rules()
     guards: tuple[Guard, ...] = ()
     filters: tuple[Filter, ...] = ()
-    allowed: clientside.Allowed = clientside.Allowed()
+    allowed: client_credentials.Allowed = client_credentials.Allowed()
 
 
 class Wanted(NamedTuple):
@@ -59,7 +59,7 @@ Attempting: TypeAlias = Callable[[Gate, Wanted, Deployment, Meter], Attempt]
 def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) -> Attempt:
     """Return the attempt at *deployment*, answered with success; raises GateError otherwise."""
     provider = providers.serving(deployment)
-    deployment = clientside.applied(deployment, wanted.body, provider, gate.allowed)
+    deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
     meter.deployment = deployment
     name, operation, front = _operation(provider, wanted)
     body = _fronted(wanted.body, operation, front)
@@ -84,7 +84,7 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
 
 def _tokens(gate: Gate, deployment: Deployment) -> tokens.Tokens:
     """Return where access tokens are kept: those of a client's credentials nowhere."""
-    is_theirs = deployment.info.get(clientside.BROUGHT)
+    is_theirs = deployment.info.get(client_credentials.BROUGHT)
     return tokens.Tokens(gate.session) if is_theirs else gate.tokens
 
 
@@ -139,7 +139,7 @@ def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment)
     """Return the answer to *call*, success or not."""
     if provider.answer:
         return _answered(provider.answer, call)
-    address = clientside.pin(deployment, call.url, gate.allowed)
+    address = client_credentials.pin(deployment, call.url, gate.allowed)
     return gate.session.send(call, deployment.timeout, address)
 
 

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import clientside
 from llmgate import configfile
 from llmgate import deployments
 from llmgate import errors
-from llmgate import heartbeat
 from llmgate import keepers
 from llmgate import rules
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
+from llmgate.inbound import keepalive
 from llmgate.routing import Routes
 from llmgate.routing import Rules
 from llmgate.schema import parameters
 from llmgate.schema import validation
+from llmgate.trust import client_credentials
 
 MEGABYTE = 1024 * 1024
 _ENVIRONMENT = "os.environ/"
@@ -41,11 +41,11 @@ class Settings(NamedTuple):
     max_body: int = 32 * MEGABYTE
     max_upload: int = 100 * MEGABYTE
     log_prompts: bool = False
-    allowed: clientside.Allowed = clientside.Allowed()
+    allowed: client_credentials.Allowed = client_credentials.Allowed()
     takes_tags: bool = True  # of clients
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
-    beats: heartbeat.Times = heartbeat.Times()
+    beats: keepalive.Times = keepalive.Times()
     keepers: keepers.Keepers = keepers.Keepers()
     warnings: tuple[str, ...] = ()
 
@@ -197,7 +197,7 @@ def _settings(
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
         log_prompts=bool(own.get("log_prompts")),
-        allowed=clientside.Allowed(
+        allowed=client_credentials.Allowed(
             bool(general.get("allow_client_side_credentials")),
             bool(own.get("allow_private_addresses")),
         ),
@@ -231,7 +231,7 @@ def _check_patterns(model_list: Iterable[Mapping[str, Any]]) -> None:
     name = "configurable_clientside_auth_params"
     for at, entry in enumerate(model_list):
         try:
-            clientside.check_patterns(entry["litellm_params"].get(name) or ())
+            client_credentials.check_patterns(entry["litellm_params"].get(name) or ())
         except ValueError as error:
             raise ConfigError(f"model_list[{at}].litellm_params.{name}: {error}") from None
 
@@ -246,9 +246,9 @@ def _check_aliases(routes: Routes) -> None:
             raise ConfigError(f"{where}: {error.message}") from None
 
 
-def _beats(given: Mapping[str, Any] | bool | None) -> heartbeat.Times:
+def _beats(given: Mapping[str, Any] | bool | None) -> keepalive.Times:
     """Return when heartbeats come; false turns them off."""
     if given is False:
-        return heartbeat.Times(0, 0, 0)
+        return keepalive.Times(0, 0, 0)
     named = given if isinstance(given, Mapping) else {}
-    return heartbeat.Times()._replace(**{k: float(v) for k, v in named.items() if v is not None})
+    return keepalive.Times()._replace(**{k: float(v) for k, v in named.items() if v is not None})

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import connection
 from urllib3.util import ssl_
 
-from llmgate import hangup
+from llmgate.inbound import disconnect
 
 _BLOCK = 16384  # bytes that are asked for at once: what a TLS record may have
 _NEARLY = 0.99  # of a limit that is set already: not worth a system call
@@ -41,7 +41,7 @@ class _Tracked:
     is_used = False  # it has answered
     _limit = 0.0  # seconds that a wait may take, as was set last
     _is_plain = False
-    _client: hangup.Client | None = None  # whose leaving ends the call
+    _client: disconnect.Client | None = None  # whose leaving ends the call
     _fd = -1  # the socket that is shut down then
 
     @property
@@ -49,7 +49,7 @@ class _Tracked:
         """Return whether a kept connection is open, with nothing on it that nobody asked for."""
         if self.sock is None:
             return False
-        poll = hangup.native("select").poll()
+        poll = disconnect.native("select").poll()
         poll.register(self.sock.fileno(), select.POLLIN)
         return not poll.poll(0)
 
@@ -69,10 +69,10 @@ class _Tracked:
             self.timeout = timeout
             self.connect()  # type: ignore[attr-defined]
             self._limit = 0.0
-            self._is_plain = type(self.sock) is hangup.native("socket").socket
+            self._is_plain = type(self.sock) is disconnect.native("socket").socket
             if self._is_plain:
                 self.sock.settimeout(None)
-        client = hangup.current()
+        client = disconnect.current()
         if client is not None:
             self._client, self._fd = client, self.sock.fileno()
             client.pair(self._fd, fresh)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from llmgate import pricing
 from llmgate import providers
-from llmgate import redact
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.routing import Routes
 from llmgate.schema import parameters
+from llmgate.trust import redaction
 
 Groups = dict[str, tuple[Deployment, ...]]
 """Model groups by name."""
@@ -297,4 +297,4 @@ def secrets(routes: Routes) -> Iterator[str]:
     """Yield every secret that *routes* hold, to be kept out of logs."""
     for found in routes.groups.values():
         for deployment in found:
-            yield from redact.secrets_of(deployment)
+            yield from redaction.secrets_of(deployment)

@@ -13,10 +13,8 @@ from typing import TypeVar
 from llmgate import answers
 from llmgate import attempts
 from llmgate import calls
-from llmgate import clientside
 from llmgate import errors
 from llmgate import flows
-from llmgate import heartbeat
 from llmgate import relay
 from llmgate import retries
 from llmgate import routing
@@ -33,9 +31,11 @@ from llmgate.fallbacks import Target
 from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.schema import validation
 from llmgate.traffic import Traffic
+from llmgate.trust import client_credentials
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def complete(
 
     Where the provider lacks that operation, *front* makes it of one that it has.
     """
-    heartbeat.whole()
+    keepalive.whole()
     return _tried(gate, Wanted(name, body, front), meter, answers.completed)
 
 
@@ -68,7 +68,7 @@ def stream(
     """
     meter.stream = True
     if front is None or front.content_type.startswith("text/event-stream"):
-        heartbeat.stream(name, write_error)
+        keepalive.stream(name, write_error)
     return _tried(
         gate,
         Wanted(name, body, front),
@@ -80,7 +80,7 @@ def stream(
 def raw(gate: Gate, name: str, body: Body, meter: Meter) -> Streamed:
     """Return the answer to *body* as it comes: audio, text, JSON or events."""
     if name.startswith("images_") and not body.get("stream"):
-        heartbeat.whole()
+        keepalive.whole()
     return _tried(gate, Wanted(name, body, None), meter, answers.relayed)
 
 
@@ -91,7 +91,7 @@ def relayed(gate: Gate, asked: relay.Relayed, body: Body, meter: Meter) -> Strea
     """
     meter.stream = asked.is_stream
     if asked.is_stream and asked.write_error:
-        heartbeat.stream(asked.wire, asked.write_error)
+        keepalive.stream(asked.wire, asked.write_error)
     wanted = Wanted("relayed", body, None)
     return _tried(gate, wanted, meter, asked.answered, asked.attempt)
 
@@ -105,7 +105,7 @@ def _tried(
 ) -> T:
     """Return what *made* makes of the first attempt that succeeds; raises the last one's error."""
     meter.group = wanted.body["model"]
-    clientside.check(wanted.body)
+    client_credentials.check(wanted.body)
     gate = _gate_for(gate, wanted.body)
     turn = _Turn(gate, wanted, meter, attempt)
     turns = attempts.attempts(turn.course())
@@ -184,7 +184,7 @@ class _Turn:
             body = {**self._wanted.body, **target.over}
             if self._wanted.name in _CHECKED:
                 validation.check(self._wanted.name, body)
-            clientside.check(body)
+            client_credentials.check(body)
             self._guard(target.model, body)
         rules, tags = self._gate.rules, self._meter.caller.tags
         return routing.tagged(self._gate.routes.find(target.model), tags, target.model, rules)

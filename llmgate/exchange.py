@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 from llmgate import chunked
 from llmgate import errors
-from llmgate import hangup
 from llmgate import heads
 from llmgate.connections import Connection
 from llmgate.contract import SpooledFile
+from llmgate.inbound import disconnect
 
 _BLOCK = 65536
 _DRAIN_TIMEOUT = 0.5  # seconds that a finished stream has to end its framing
@@ -123,7 +123,7 @@ class Exchange:
 
     def _to_the_end(self, reads: Iterable[bytes]) -> Iterator[bytes]:
         yield from reads
-        if reason := hangup.reason():
+        if reason := disconnect.reason():
             raise reason  # the end of the connection was not the upstream's
         self._complete()
 
@@ -168,7 +168,7 @@ class Exchange:
 
     def _lost(self) -> None:
         """Raise what it means that the connection was lost before there was an answer, if more."""
-        if reason := hangup.reason():
+        if reason := disconnect.reason():
             raise reason
         if self._connection is not None and self._connection.is_used and not self._has_heard:
             raise Stale

@@ -17,9 +17,6 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate import estimates
-from llmgate import hangup
-from llmgate import heartbeat
-from llmgate import redact
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Body
@@ -29,7 +26,10 @@ from llmgate.contract import Operation
 from llmgate.contract import Reply
 from llmgate.deadlines import Deadline
 from llmgate.dialects import openai
+from llmgate.inbound import disconnect
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
+from llmgate.trust import redaction
 
 
 class Front(NamedTuple):
@@ -79,12 +79,12 @@ def written_error(error: errors.GateError) -> bytes:
 def failed(error: errors.GateError, meter: Meter) -> None:
     """Note *error*, and take the secrets out of what an upstream said in it."""
     if isinstance(error, errors.UpstreamError) and meter.deployment:
-        hidden = tuple(redact.secrets_of(meter.deployment))
+        hidden = tuple(redaction.secrets_of(meter.deployment))
         for name in ("message", "type", "code", "param"):
             said = getattr(error, name)
-            setattr(error, name, said and redact.clean(said, hidden))
+            setattr(error, name, said and redaction.clean(said, hidden))
     meter.failed(error)
-    if isinstance(error, hangup.ClientLeft):
+    if isinstance(error, disconnect.ClientLeft):
         meter.aborted = True
         _estimate(meter, meter.body or {}, 0, ended=False)
 
@@ -106,7 +106,7 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
 
 def _has_left() -> bool:
     """Return whether the client of this request was seen to leave."""
-    return isinstance(hangup.reason(), hangup.ClientLeft)
+    return isinstance(disconnect.reason(), disconnect.ClientLeft)
 
 
 def senseless(deployment: Deployment, why: str) -> errors.BadUpstream:
@@ -153,7 +153,7 @@ def _flow(
     events, ended = first.count(b"data:"), False
     try:
         yield first
-        for block in heartbeat.over(blocks):
+        for block in keepalive.over(blocks):
             events += block.count(b"data:")
             yield block
         answer.finish()

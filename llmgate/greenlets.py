@@ -16,8 +16,8 @@ from gunicorn.workers import ggevent
 from llmgate import connections
 from llmgate import gunicorn_conf
 from llmgate import malformed
-from llmgate import pacing
 from llmgate import writing
+from llmgate.inbound import body_rate
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
 
@@ -65,7 +65,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer a request within the time that its client is given."""
         sock.settimeout(gunicorn_conf.READ_TIMEOUT)
-        with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+        with body_rate.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
             super().handle_request(listener_name, req, sock, addr)
         sock.settimeout(None)
 

@@ -21,10 +21,10 @@ from typing import NoReturn
 
 from llmgate import environment
 from llmgate import listening
-from llmgate import pacing
 from llmgate import sharing
 from llmgate.deployments import ConfigError
 from llmgate.endpoints import rehearsal
+from llmgate.inbound import body_rate
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
 _MOST_FILES = 65536
@@ -70,7 +70,7 @@ READ_TIMEOUT = _said.read_timeout
 WRITE_TIMEOUT = _said.write_timeout
 """Seconds that a client may take to read anything."""
 
-PACE = pacing.Pace(READ_TIMEOUT, _said.read_rate, _said.body_timeout)
+PACE = body_rate.Pace(READ_TIMEOUT, _said.read_rate, _said.body_timeout)
 """How slowly the body of a request may come."""
 
 

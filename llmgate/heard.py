@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmgate import redact
 from llmgate.contract import Answer
+from llmgate.trust import redaction
 
 _KEPT = 2048  # bytes of an answer
 _LONGEST = 200  # characters that are told
@@ -79,7 +79,7 @@ class Heard:
         said, is_theirs = _words(bytes(self._data), self._found)
         if is_theirs:
             said = " ".join(said.split())[:_LONGEST] or "(no words)"
-            said = _OPAQUE.sub("***", redact.clean(_without(said, request), secrets))
+            said = _OPAQUE.sub("***", redaction.clean(_without(said, request), secrets))
         return {**self._found, "said": said}
 
 

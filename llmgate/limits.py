@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from llmgate import clientside
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.metering import Entry
 from llmgate.schema import parameters
 from llmgate.store import Most
 from llmgate.store import Store
+from llmgate.trust import client_credentials
 
 _BYTES_PER_TOKEN = 4
 _SOON = 1.0  # seconds after which one of many requests at once may be over
@@ -65,7 +65,11 @@ class Limits:
     def saw(self, entry: Entry) -> None:
         """Note that an attempt is over, and what it has used in fact."""
         deployment = entry.deployment
-        if deployment is None or not entry.attempt or deployment.info.get(clientside.ROUTED):
+        if (
+            deployment is None
+            or not entry.attempt
+            or deployment.info.get(client_credentials.ROUTED)
+        ):
             return
         self.leave(deployment.id)
         most = limits_of(deployment)

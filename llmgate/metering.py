@@ -15,12 +15,12 @@ from typing import TypeAlias
 from llmgate import errors
 from llmgate import labels
 from llmgate import pricing
-from llmgate import redact
 from llmgate import retries
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.contract import Usage
 from llmgate.heard import Heard
+from llmgate.trust import redaction
 
 
 class Headers(Protocol):
@@ -259,7 +259,7 @@ class Meter:
     def _told(self, error: errors.GateError) -> Mapping[str, Any]:
         """Return where the last call went, and what came in place of an answer."""
         is_unread = isinstance(error, errors.UpstreamError) and not error.understood
-        secrets = redact.secrets_of(self.deployment) if self.deployment else ()
+        secrets = redaction.secrets_of(self.deployment) if self.deployment else ()
         words = is_unread or isinstance(error, errors.BadUpstream)
         return self.heard.told(words, self.body, secrets)
 

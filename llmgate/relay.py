@@ -14,11 +14,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmgate import calls
-from llmgate import clientside
 from llmgate import errors
 from llmgate import flows
 from llmgate import headers
-from llmgate import heartbeat
 from llmgate import overheard
 from llmgate import providers
 from llmgate import refusals
@@ -35,7 +33,9 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.flows import Attempt
 from llmgate.flows import Streamed
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
+from llmgate.trust import client_credentials
 
 _EVENTS = "text/event-stream"
 _READ = frozenset({"application/json", _EVENTS, "application/vnd.amazon.eventstream"})
@@ -72,7 +72,7 @@ class Relayed(NamedTuple):
         What an upstream refuses is an answer too, if errors are untouched.
         """
         provider = self.provider or providers.serving(deployment)
-        deployment = clientside.applied(deployment, wanted.body, provider, gate.allowed)
+        deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
         meter.deployment = deployment
         deployment = calls.logged_in(gate, provider, deployment, meter)
         call = headers.completed(self.build(deployment), deployment, {})
@@ -88,7 +88,7 @@ class Relayed(NamedTuple):
 
     def _shows(self, provider: Provider) -> bool:
         """Return whether an error goes on as it came: its status cannot if 200 has gone out."""
-        beat = heartbeat.current()
+        beat = keepalive.current()
         return self.untouched and not (beat and beat.settled())
 
     def answered(self, attempt: Attempt) -> Streamed:
@@ -109,12 +109,12 @@ class Relayed(NamedTuple):
 
     def _check_beats(self, attempt: Attempt) -> None:
         """Cease to write signs of life where no events come; raises BadUpstream if one went out."""
-        beat = heartbeat.current()
+        beat = keepalive.current()
         if beat is None or attempt.answer.content_type == _EVENTS:
             return
         if beat.settled() and beat.write_error:
             raise flows.senseless(attempt.deployment, "something that is no stream")
-        heartbeat.end()
+        keepalive.end()
 
 
 def _built(body: Body, deployment: Deployment) -> Call:

@@ -12,22 +12,22 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
-from llmgate import clientside
-from llmgate import redact
 from llmgate.contract import Upload
 from llmgate.metering import Entry
 from llmgate.metering import Sink
+from llmgate.trust import client_credentials
+from llmgate.trust import redaction
 
 _LONGEST = 8 * 1024  # characters of metadata that are written
 # what clients and upstreams have said
 _FOREIGN = """request_id endpoint user model_group error error_code cause upstream failures tags
 metadata request""".split()
-_SECRETS = clientside.SECRETS | {"extra_headers"}  # of a request
+_SECRETS = client_credentials.SECRETS | {"extra_headers"}  # of a request
 
 
 def sink(secrets: Iterable[str], prompts: bool) -> Sink:
     """Return the sink that logs each request's last entry, without *secrets*."""
-    clean = redact.cleaner(secrets)
+    clean = redaction.cleaner(secrets)
 
     def write(entry: Entry) -> None:
         if entry.final:

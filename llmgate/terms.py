@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import clientside
 from llmgate import errors
 from llmgate import fallbacks
 from llmgate.contract import Body
@@ -20,6 +19,7 @@ from llmgate.fallbacks import Fallbacks
 from llmgate.metering import Headers
 from llmgate.retries import Policy
 from llmgate.routing import Rules
+from llmgate.trust import client_credentials
 
 HEADERS: Mapping[str, str] = {
     "x-litellm-timeout": "timeout",
@@ -88,7 +88,9 @@ def _fallbacks(body: Body, model: str, ours: Fallbacks) -> Fallbacks:
     """Return who stands in for whom by *body*, else by what is *ours*."""
     if body.get("disable_fallbacks") in _TRUE:
         return Fallbacks(unsafe=ours.unsafe)
-    if clientside.brings(body):  # what is the client's goes to no group that it did not name
+    if client_credentials.brings(
+        body
+    ):  # what is the client's goes to no group that it did not name
         ours = Fallbacks(unsafe=ours.unsafe, most=ours.most)
     if body.get("fallbacks") is not None:
         ours = ours._replace(asked=fallbacks.targets(body["fallbacks"], model))

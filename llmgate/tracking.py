@@ -15,7 +15,7 @@ from contextlib import closing
 from contextlib import contextmanager
 from typing import Any
 
-from llmgate import redact
+from llmgate.trust import redaction
 
 COLUMNS = (
     "chat_input chat_output session_id context provider model deployment parameters metrics".split()
@@ -86,7 +86,7 @@ def _kept(name: str, value: Any) -> str | None:
     if value is None:
         return None
     text = value if name in _TEXTS and isinstance(value, str) else json.dumps(value)
-    return redact.clean(text)
+    return redaction.clean(text)
 
 
 def _row(found: sqlite3.Row) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from llmgate import connections
 from llmgate import errors
 from llmgate import exchange
-from llmgate import hangup
 from llmgate import heads
 from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.contract import SpooledFile
 from llmgate.heard import Heard
+from llmgate.inbound import disconnect
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach an upstream."""
@@ -118,7 +118,7 @@ class Session:
                 made.ask(asked, _from_the_start(call.data))
                 head = made.head(call.method)
         except _FAILURES as error:
-            raise hangup.reason() or _of_connection(error, seconds) from error
+            raise disconnect.reason() or _of_connection(error, seconds) from error
         return _answer(made, head)
 
     def _pool(self, origin: str) -> connections.Pool:
@@ -213,9 +213,9 @@ def _pieces(made: exchange.Exchange, head: heads.Head) -> Iterator[bytes]:
     except urllib3.exceptions.DecodeError as error:
         raise errors.BadUpstream("The upstream's answer could not be decompressed.") from error
     except errors.CutShort as error:
-        raise hangup.reason() or error from error
+        raise disconnect.reason() or error from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise hangup.reason() or errors.CutShort(
+        raise disconnect.reason() or errors.CutShort(
             "The upstream's answer ended before it was complete."
         ) from error
 

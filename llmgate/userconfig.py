@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import addresses
-from llmgate import clientside
 from llmgate import deployments
 from llmgate import errors
 from llmgate import providers
 from llmgate import rules
-from llmgate.clientside import Allowed
 from llmgate.contract import Deployment
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Context
@@ -24,6 +21,9 @@ from llmgate.deployments import Overrides
 from llmgate.routing import Routes
 from llmgate.routing import Rules
 from llmgate.schema import validation
+from llmgate.trust import address_guard
+from llmgate.trust import client_credentials
+from llmgate.trust.client_credentials import Allowed
 
 _LONGEST = 3600.0  # seconds that a client may ask for
 _MOST_RETRIES = 10
@@ -68,15 +68,15 @@ def _wrong(path: str, message: str) -> errors.InvalidRequest:
 
 def _check(given: Mapping[str, Any], path: str, allowed: Allowed) -> None:
     """Raise Forbidden or InvalidRequest for litellm_params that a client may not bring."""
-    clientside.check_settings(given)
-    clientside.check_key(given.get("api_key"), f"user_config.{path}api_key")
+    client_credentials.check_settings(given)
+    client_credentials.check_key(given.get("api_key"), f"user_config.{path}api_key")
     if "*" in given["model"]:
         raise _wrong(f"{path}model", "must name one model, without a star.")
     for name in ("api_base", "base_url"):
         if given.get(name) is not None:
-            addresses.place(given[name], f"user_config.{path}{name}", allowed.private)
+            address_guard.place(given[name], f"user_config.{path}{name}", allowed.private)
             if not allowed.everything:
-                raise clientside.not_allowed(name)
+                raise client_credentials.not_allowed(name)
 
 
 def _theirs(deployment: Deployment, at: int) -> Deployment:
@@ -89,6 +89,6 @@ def _theirs(deployment: Deployment, at: int) -> Deployment:
             f"model_list ({deployment.group})",
             "lacks 'api_key': no key of this gateway is used for a user_config.",
         )
-    info = {clientside.BROUGHT: True, clientside.ROUTED: True}
-    info |= {} if own else {clientside.ELSEWHERE: True}
+    info = {client_credentials.BROUGHT: True, client_credentials.ROUTED: True}
+    info |= {} if own else {client_credentials.ELSEWHERE: True}
     return deployment._replace(id=f"user_config:{deployment.group}:{at}", info=info)

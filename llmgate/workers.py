@@ -22,10 +22,10 @@ from gunicorn.workers import gthread
 
 from llmgate import gunicorn_conf
 from llmgate import malformed
-from llmgate import pacing
-from llmgate import quiet
 from llmgate import sharing
 from llmgate import writing
+from llmgate.inbound import body_rate
+from llmgate.inbound import lazy_socket
 
 _NOTIFIED_EVERY = 0.5  # seconds
 _LINGER = 2.0  # seconds that a client may take to close its side
@@ -75,7 +75,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        conn = gthread.TConn(self.cfg, quiet.Socket(sock), address, listener.getsockname())
+        conn = gthread.TConn(self.cfg, lazy_socket.Socket(sock), address, listener.getsockname())
         if self._has_head(conn):
             conn.data_ready = True
             self.enqueue_req(conn)
@@ -123,7 +123,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose body has to come at some pace."""
-        with pacing.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+        with body_rate.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
             return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

@@ -10,11 +10,11 @@ import yaml
 from testing.config_texts import BALANCED
 
 from llmgate import config
-from llmgate import heartbeat
 from llmgate import pricing
 from llmgate.config import Settings
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
+from llmgate.inbound import keepalive
 from llmgate.keepers import Keepers
 from llmgate.retries import Policy
 from llmgate.routing import Rules
@@ -448,11 +448,11 @@ def test_parameters_are_dropped_if_the_settings_say_so(
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
-        ("null", heartbeat.Times()),
-        ("true", heartbeat.Times()),
-        ("false", heartbeat.Times(0, 0, 0)),
-        ("{first: 3, every: null}", heartbeat.Times(first=3.0)),
-        ("{first: '3', every: 4.5, whole: 0}", heartbeat.Times(3.0, 4.5, 0.0)),
+        ("null", keepalive.Times()),
+        ("true", keepalive.Times()),
+        ("false", keepalive.Times(0, 0, 0)),
+        ("{first: 3, every: null}", keepalive.Times(first=3.0)),
+        ("{first: '3', every: 4.5, whole: 0}", keepalive.Times(3.0, 4.5, 0.0)),
     ],
 )
 def test_heartbeats_come_when_they_are_wanted(said: str, wanted: Any, written: Any) -> None:

@@ -13,7 +13,7 @@ from llmgate import config
 from llmgate import keepers
 from llmgate.deployments import ConfigError
 from llmgate.deployments import secrets
-from llmgate.redact import secrets_of
+from llmgate.trust.redaction import secrets_of
 
 AZURE = {"custom_llm_provider": "azure", "api_base": "https://a.example", "api_key": "sk-azure"}
 TARGET = {"path": "/search", "target": "https://s.example/api/"}

@@ -20,11 +20,9 @@ from flask import current_app
 from flask import g
 from flask import request
 
-from llmgate import admission
 from llmgate import calls
 from llmgate import config
 from llmgate import errors
-from llmgate import heartbeat
 from llmgate import metering
 from llmgate import terms
 from llmgate.answers import Completed
@@ -35,6 +33,8 @@ from llmgate.endpoints import keys
 from llmgate.endpoints.failures import printable
 from llmgate.endpoints.flowing import Flowing
 from llmgate.flows import Streamed
+from llmgate.inbound import admission
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.schema import validation
 
@@ -205,7 +205,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...
         g.meter = Meter(request_id, sinks)
         rule = request.url_rule.rule if request.url_rule else request.path[:200]
         g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
-        heartbeat.named(request_id)
+        keepalive.named(request_id)
         _note_key(digest)
         if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path
             return Response(status=204)
@@ -229,7 +229,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...
         return response
 
     def over(noted: Meter, status: int) -> None:
-        heartbeat.end()
+        keepalive.end()
         door.leave(noted)
         noted.end(status)
 

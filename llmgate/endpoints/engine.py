@@ -21,10 +21,8 @@ from flask import Response
 from flask import current_app
 from flask import request
 
-from llmgate import clientside
 from llmgate import dispatch
 from llmgate import errors
-from llmgate import heartbeat
 from llmgate.answers import Completed
 from llmgate.contract import Event
 from llmgate.contract import Usage
@@ -42,9 +40,11 @@ from llmgate.endpoints import failures
 from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.flows import WriteError
+from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.schema import validation
 from llmgate.tracking import Tracking
+from llmgate.trust import client_credentials
 
 blueprint = Blueprint("engine", __name__)
 
@@ -133,7 +133,7 @@ def _chat(provider: str, wire: Wire) -> Response:
         content_type=wire.content_type if asked.is_stream else "application/json",
     )
     if not asked.is_stream:
-        heartbeat.whole()
+        keepalive.whole()
     try:
         answer = _streamed(asked, front, wire.write_error)
     finally:
@@ -141,7 +141,10 @@ def _chat(provider: str, wire: Wire) -> Response:
     return common.flowing(answer) if asked.is_stream else _whole(answer, noted)
 
 
-_HIDDEN = clientside.SECRETS | {"headers", "extra_headers"}  # of parameters that are anything
+_HIDDEN = client_credentials.SECRETS | {
+    "headers",
+    "extra_headers",
+}  # of parameters that are anything
 
 
 def _asked(provider: str, wire: Wire) -> Asked:

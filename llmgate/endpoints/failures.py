@@ -17,7 +17,7 @@ from flask import request
 from werkzeug import exceptions
 
 from llmgate import errors
-from llmgate import heartbeat
+from llmgate.inbound import keepalive
 
 ErrorShape = Callable[[errors.GateError], Mapping[str, Any]]
 """How an endpoint's clients read an error: the JSON body that stands for it."""
@@ -55,7 +55,7 @@ def printable(text: str) -> str:
 def error_response(error: errors.GateError) -> Response:
     """Return *error* as the client is told of it."""
     g.meter.failed(error)
-    data = heartbeat.written(error) or json.dumps(_shape()(error))
+    data = keepalive.written(error) or json.dumps(_shape()(error))
     response = Response(data, error.status, content_type="application/json")
     response.headers["x-should-retry"] = "true" if error.retry else "false"
     response.headers.update(error.headers)

@@ -15,7 +15,6 @@ from flask import request
 from llmgate import dispatch
 from llmgate import errors
 from llmgate import estimates
-from llmgate import heartbeat
 from llmgate import providers
 from llmgate.answers import MALFORMED
 from llmgate.codecs import sse
@@ -29,6 +28,7 @@ from llmgate.dialects import generate_stream
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
 from llmgate.flows import Front
+from llmgate.inbound import keepalive
 
 blueprint = Blueprint("generate", __name__)
 
@@ -71,7 +71,7 @@ def stream(model: str) -> Response:
     written = generate_errors.written
     if request.args.get("alt") == "sse":
         return common.flowing(dispatch.stream(gate, "generate", body, meter, FRONT, written))
-    heartbeat.whole()
+    keepalive.whole()
     answer = dispatch.stream(gate, "generate", body, meter, _IN_ARRAY, written)
     listed = generate_stream.array(answer.pieces)
     return common.flowing(answer._replace(pieces=listed, content_type=_IN_ARRAY.content_type))

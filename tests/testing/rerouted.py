@@ -9,17 +9,17 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from llmgate import addresses
 from llmgate import config
 from llmgate import create_app
 from llmgate import upstream
 from llmgate.contract import Answer
 from llmgate.contract import Call
+from llmgate.trust import address_guard
 
 HOSTS = ("https://api.openai.com", "https://litellm-dev.direct.fireworks.ai")
 
 _send: Callable[..., Answer] = upstream.Session.send
-_pinned = addresses.pinned
+_pinned = address_guard.pinned
 
 
 def _rerouted(self: Any, call: Call, timeout: float, address: Any = None, *more: Any) -> Answer:
@@ -36,5 +36,5 @@ def _resolved(url: str, private: bool = False) -> str:
 
 
 upstream.Session.send = _rerouted  # type: ignore[method-assign, assignment]
-addresses.pinned = _resolved  # type: ignore[assignment]
+address_guard.pinned = _resolved  # type: ignore[assignment]
 app = create_app(config.load(os.environ["LLMGATE_CONFIG"], os.environ))

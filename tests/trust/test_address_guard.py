@@ -10,10 +10,10 @@ import requests
 from testing.upstream import Upstream
 from testing.upstream import json_answer
 
-from llmgate import addresses
 from llmgate import errors
 from llmgate import upstream
 from llmgate.contract import Call
+from llmgate.trust import address_guard
 
 SEED = r"^https://litellm.*direct\.fireworks\.ai/v1$"
 
@@ -21,7 +21,7 @@ SEED = r"^https://litellm.*direct\.fireworks\.ai/v1$"
 def permits(text: str, url: str) -> bool:
     """Return whether the pattern *text* and the guard let *url* through."""
     try:
-        return addresses.pattern(text).fits(addresses.place(url, "api_base"))
+        return address_guard.pattern(text).fits(address_guard.place(url, "api_base"))
     except errors.InvalidRequest:
         return False
 
@@ -94,7 +94,7 @@ def test_patterns_are_matched_part_by_part(text: str, url: str, wanted: bool) ->
 )
 def test_a_pattern_that_cannot_be_cut_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"pattern|must begin"):
-        addresses.pattern(text)
+        address_guard.pattern(text)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_pattern_that_cannot_be_cut_is_refused(text: str) -> None:
 )
 def test_what_is_no_plain_address_is_refused(url: Any) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        addresses.place(url, "api_base")
+        address_guard.place(url, "api_base")
 
     assert (caught.value.param, caught.value.code) == ("api_base", "invalid_address")
 
@@ -135,14 +135,14 @@ def test_what_is_no_plain_address_is_refused(url: Any) -> None:
     not-an-address""".split(),
 )
 def test_what_is_not_public_is_known(text: str) -> None:
-    assert not addresses.is_public(text)
+    assert not address_guard.is_public(text)
 
 
 @pytest.mark.parametrize(
     "text", ["1.1.1.1", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "2002:808:808::1"]
 )
 def test_what_is_public_is_known(text: str) -> None:
-    assert addresses.is_public(text)
+    assert address_guard.is_public(text)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_is_public_is_known(text: str) -> None:
 )
 def test_every_way_to_write_a_private_address_is_refused(host: str) -> None:
     with pytest.raises(errors.GateError) as caught:
-        addresses.pinned(addresses.place(f"https://{host}/v1", "api_base").url)
+        address_guard.pinned(address_guard.place(f"https://{host}/v1", "api_base").url)
 
     assert caught.value.status in (400, 403, 503)
     assert caught.value.status == 403 or not host.startswith("127.0")
@@ -171,7 +171,7 @@ def answers(*texts: str) -> Any:
 def test_a_name_is_resolved_once_and_pinned() -> None:
     resolve = answers("1.1.1.1", "127.0.0.1")
 
-    assert addresses.pinned("https://rebind.example/v1", resolve=resolve) == "1.1.1.1"
+    assert address_guard.pinned("https://rebind.example/v1", resolve=resolve) == "1.1.1.1"
 
 
 def test_one_private_address_among_public_ones_is_one_too_many() -> None:
@@ -179,7 +179,7 @@ def test_one_private_address_among_public_ones_is_one_too_many() -> None:
         return [(0, 0, 0, "", (text, port)) for text in ("1.1.1.1", "10.0.0.1")]
 
     with pytest.raises(errors.Forbidden):
-        addresses.pinned("https://two.example/v1", resolve=resolve)
+        address_guard.pinned("https://two.example/v1", resolve=resolve)
 
 
 def test_a_name_that_is_nobodys_is_unreachable() -> None:
@@ -187,7 +187,7 @@ def test_a_name_that_is_nobodys_is_unreachable() -> None:
         raise socket.gaierror
 
     with pytest.raises(errors.Unreachable):
-        addresses.pinned("https://x.invalid/v1", resolve=resolve)
+        address_guard.pinned("https://x.invalid/v1", resolve=resolve)
 
 
 # -- connected to the address, for the name

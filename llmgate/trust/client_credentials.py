@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import addresses
 from llmgate import errors
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
+from llmgate.trust import address_guard
 
 SETTINGS = frozenset(
     """api_version vertex_project vertex_location vertex_credentials vertex_access_token
@@ -151,7 +151,7 @@ def _elsewhere(
     """Return *deployment* at the client's address, with nothing of ours but what to leave out."""
     if not _names(deployment, allowed):
         raise not_allowed(name)
-    where = addresses.place(body[name], name, allowed.private)
+    where = address_guard.place(body[name], name, allowed.private)
     if not _permits(deployment, name, where, allowed):
         raise not_allowed(name)
     given = {key: body[key] for key in SETTINGS if body.get(key) is not None}
@@ -184,7 +184,7 @@ def _names(deployment: Deployment, allowed: Allowed) -> bool:
 
 
 def _permits(
-    deployment: Deployment, name: str, where: addresses.Place | None, allowed: Allowed
+    deployment: Deployment, name: str, where: address_guard.Place | None, allowed: Allowed
 ) -> bool:
     """Return whether clients may bring *name* for *deployment*, an address *where*."""
     if allowed.everything:
@@ -196,10 +196,10 @@ def _permits(
     return False
 
 
-def _fits(entry: Any, names: set[str], where: addresses.Place | None) -> bool:
+def _fits(entry: Any, names: set[str], where: address_guard.Place | None) -> bool:
     """Return whether one of the patterns in *entry* is for *names* and allows *where*."""
     found = (str(entry[name]) for name in names if isinstance(entry, Mapping) and name in entry)
-    return where is not None and any(addresses.pattern(text).fits(where) for text in found)
+    return where is not None and any(address_guard.pattern(text).fits(where) for text in found)
 
 
 def check_patterns(entries: Sequence[Any]) -> None:
@@ -209,7 +209,7 @@ def check_patterns(entries: Sequence[Any]) -> None:
         for name, text in patterns:
             if name not in ("api_base", "base_url"):
                 raise ValueError(f"only api_base takes a pattern; write '{name}' alone")
-            addresses.pattern(str(text))
+            address_guard.pattern(str(text))
         known = SETTINGS | {"api_base", "base_url", "api_key"}
         if isinstance(entry, str) and entry not in known:
             raise ValueError(f"clients cannot bring '{entry}'; they can {', '.join(sorted(known))}")
@@ -242,4 +242,4 @@ def pin(deployment: Deployment, url: str, allowed: Allowed) -> str | None:
     """Return the address that a call to *url* must connect to, None if that is free."""
     if not deployment.info.get(ELSEWHERE):
         return None
-    return addresses.pinned(url, allowed.private)
+    return address_guard.pinned(url, allowed.private)

@@ -26,7 +26,7 @@ from testing.upstream import raw
 from testing.upstream import sse
 from testing.workers import chat
 
-from llmgate import heartbeat
+from llmgate.inbound import keepalive
 
 CHAT = "/v1/chat/completions"
 COMMENT = ": keepalive\n\n"
@@ -185,7 +185,7 @@ def test_they_can_be_turned_off(upstream: Upstream) -> None:
     ],
 )
 def test_what_a_client_says_of_them(header: str | None, wanted: tuple[float, ...]) -> None:
-    assert tuple(heartbeat.asked(header, heartbeat.Times())) == wanted
+    assert tuple(keepalive.asked(header, keepalive.Times())) == wanted
 
 
 # -- one client does not hold up the others

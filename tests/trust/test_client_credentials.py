@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from llmgate import clientside
 from llmgate import errors
 from llmgate.contract import Deployment
 from llmgate.providers import PROVIDERS
+from llmgate.trust import client_credentials
 
 OURS = Deployment(
     "g",
@@ -21,8 +21,8 @@ OURS = Deployment(
 
 def applied(body: Any) -> Deployment:
     """Return our deployment with what *body* brings, where nothing special is allowed."""
-    clientside.check(body)
-    return clientside.applied(OURS, body, PROVIDERS["openai"], clientside.Allowed())
+    client_credentials.check(body)
+    return client_credentials.applied(OURS, body, PROVIDERS["openai"], client_credentials.Allowed())
 
 
 @pytest.mark.parametrize("name", ["api_base", "base_url", "azure_ad_token", "aws_region_name"])
@@ -33,11 +33,11 @@ def test_addresses_and_settings_are_refused_unless_allowed(name: str) -> None:
     assert (caught.value.param, caught.value.code) == (name, "client_address_not_allowed")
 
 
-@pytest.mark.parametrize("name", sorted(clientside.NEVER))
+@pytest.mark.parametrize("name", sorted(client_credentials.NEVER))
 @pytest.mark.parametrize("value", ["x", "", {}, False])
 def test_some_settings_are_never_a_clients(name: str, value: Any) -> None:
     with pytest.raises(errors.Forbidden) as caught:
-        clientside.check({name: value})
+        client_credentials.check({name: value})
 
     assert caught.value.param == name
 
@@ -58,7 +58,7 @@ def test_some_settings_are_never_a_clients(name: str, value: Any) -> None:
 )
 def test_what_is_no_key_is_refused(key: Any) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        clientside.check({"api_key": key})
+        client_credentials.check({"api_key": key})
 
     assert caught.value.param == "api_key"
 

@@ -23,7 +23,7 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import hangup
+from llmgate.inbound import disconnect
 
 WriteError = Callable[[errors.GateError], bytes]
 Write = Callable[[bytes], object]
@@ -61,7 +61,7 @@ class Beat:
         self.write_error: WriteError | None = None  # how a stream tells of an error
         self.headers: _Headers = []  # to be sent with the first beat
         self._start_response = start_response
-        self._client = hangup.current()
+        self._client = disconnect.current()
         self._write: Write | None = None
         self._ping = b""
         self._head: _Headers = []
@@ -144,7 +144,7 @@ class Beat:
         """Return whether a beat can be written without waiting for the client to read."""
         if self._client is None:
             return True
-        poll = hangup.native("select").poll()
+        poll = disconnect.native("select").poll()
         poll.register(self._client.fd, select.POLLOUT)
         return bool(poll.poll(0))
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmgate import quiet
+from llmgate.inbound import lazy_socket
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[quiet.Socket, socket.socket]]:
+def pair() -> Iterator[tuple[lazy_socket.Socket, socket.socket]]:
     """A quiet socket, and a plain one at its other end."""
     here, there = socket.socketpair()
-    with quiet.Socket(here) as made, there:
+    with lazy_socket.Socket(here) as made, there:
         there.settimeout(5)
         yield made, there
 
@@ -23,7 +23,7 @@ def told(sock: socket.socket) -> float | None:
     return socket.socket.gettimeout(sock)
 
 
-def test_it_is_told_when_it_is_used(pair: tuple[quiet.Socket, socket.socket]) -> None:
+def test_it_is_told_when_it_is_used(pair: tuple[lazy_socket.Socket, socket.socket]) -> None:
     here, there = pair
     there.sendall(b"abc")
 
@@ -44,7 +44,9 @@ def test_it_is_told_when_it_is_used(pair: tuple[quiet.Socket, socket.socket]) ->
     assert there.recv(3, socket.MSG_WAITALL) == b"def"
 
 
-def test_it_waits_no_longer_than_it_was_told(pair: tuple[quiet.Socket, socket.socket]) -> None:
+def test_it_waits_no_longer_than_it_was_told(
+    pair: tuple[lazy_socket.Socket, socket.socket],
+) -> None:
     here, _ = pair
 
     here.settimeout(0.01)
@@ -59,7 +61,7 @@ def test_it_takes_over_the_other_socket() -> None:
     here, there = socket.socketpair()
     number = here.fileno()
 
-    with quiet.Socket(here) as made, there:
+    with lazy_socket.Socket(here) as made, there:
         assert (made.fileno(), here.fileno()) == (number, -1)
         assert (made.family, made.type) == (there.family, there.type)
 
@@ -68,6 +70,6 @@ def test_it_waits_even_if_the_other_did_not() -> None:
     here, there = socket.socketpair()
     here.setblocking(False)
 
-    with quiet.Socket(here) as made, there:
+    with lazy_socket.Socket(here) as made, there:
         assert made.gettimeout() is None
         assert os.get_blocking(made.fileno())

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llmgate import errors
-from llmgate import hangup
-from llmgate import heartbeat
+from llmgate.inbound import disconnect
+from llmgate.inbound import keepalive
 
 _FAREWELL = 3.0  # seconds before the end that are left for telling clients of it
 _GLANCE = 0.2  # seconds between looks at whether the worker is told to end
@@ -26,7 +26,7 @@ class Overloaded(errors.GateError):
 class Door:
     """Counts those inside, and lets each be known to `hangup` and `heartbeat`."""
 
-    def __init__(self, app: Callable[..., Any], times: heartbeat.Times) -> None:
+    def __init__(self, app: Callable[..., Any], times: keepalive.Times) -> None:
         self._app = app
         self._times = times
         self._inside: set[object] = set()
@@ -35,10 +35,10 @@ class Door:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request, as WSGI applications do."""
-        hangup.begin(environ.get("gunicorn.socket"))
-        times = heartbeat.asked(environ.get("HTTP_X_LLMGATE_HEARTBEAT"), self._times)
-        beat = heartbeat.Beat(start_response, times)
-        heartbeat.begin(beat)
+        disconnect.begin(environ.get("gunicorn.socket"))
+        times = keepalive.asked(environ.get("HTTP_X_LLMGATE_HEARTBEAT"), self._times)
+        beat = keepalive.Beat(start_response, times)
+        keepalive.begin(beat)
         return self._app(environ, beat.start)
 
     def enter(self, request: object) -> None:
@@ -82,7 +82,7 @@ class Door:
             time.sleep(_GLANCE)
         time.sleep(max(grace - _FAREWELL, grace / 2))
         while True:
-            hangup.end_all()
+            disconnect.end_all()
             time.sleep(_GLANCE)
 
 

@@ -18,7 +18,7 @@ from testing.upstream import json_answer
 from testing.upstream import raw
 from testing.workers import chat
 
-from llmgate import admission
+from llmgate.inbound import admission
 
 CHAT = "/v1/chat/completions"
 ROOM = 6  # of eight

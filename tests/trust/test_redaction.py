@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from llmgate import redact
 from llmgate.contract import Deployment
+from llmgate.trust import redaction
 
 LONG = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0"
 
@@ -34,7 +34,7 @@ LONG = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0"
     "frame", ["{}", "Incorrect API key provided: {}.", '{{"k":"{}"}}', "a={},b", "({})", "\n{}\n"]
 )
 def test_the_keys_of_providers_are_known_by_their_looks(key: str, frame: str) -> None:
-    assert redact.clean(frame.format(key)) == frame.format("***")
+    assert redaction.clean(frame.format(key)) == frame.format("***")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_keys_of_providers_are_known_by_their_looks(key: str, frame: str) ->
     ],
 )
 def test_keys_are_known_by_their_places(text: str, wanted: str) -> None:
-    assert redact.clean(text) == wanted
+    assert redaction.clean(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_keys_are_known_by_their_places(text: str, wanted: str) -> None:
     ],
 )
 def test_other_text_is_left_alone(text: str) -> None:
-    assert redact.clean(text) == text
+    assert redaction.clean(text) == text
 
 
 def test_secrets_are_taken_out_wherever_they_are() -> None:
-    got = redact.clean("a 1234-secret-5678 b secret-56 secret", ["secret", "1234-secret-5678"])
+    got = redaction.clean("a 1234-secret-5678 b secret-56 secret", ["secret", "1234-secret-5678"])
 
     assert got == "a *** b ***-56 ***"
 
@@ -77,12 +77,12 @@ def test_secrets_are_taken_out_wherever_they_are() -> None:
 def test_a_secret_that_begins_another_uncovers_nothing(order: int) -> None:
     secrets = ["plain-secret", "plain-secret-and-more"][::order]
 
-    assert redact.clean("x plain-secret-and-more y", secrets) == "x *** y"
+    assert redaction.clean("x plain-secret-and-more y", secrets) == "x *** y"
 
 
 @pytest.mark.parametrize("secret", [None, "", "abc"])
 def test_what_is_too_short_for_a_secret_is_none(secret: Any) -> None:
-    assert redact.clean("abc", [secret]) == "abc"
+    assert redaction.clean("abc", [secret]) == "abc"
 
 
 def test_the_secrets_of_a_deployment_are_its_keys_tokens_and_headers_of_that_name() -> None:
@@ -97,10 +97,10 @@ def test_the_secrets_of_a_deployment_are_its_keys_tokens_and_headers_of_that_nam
         "key_number": 8,
     }
 
-    got = list(redact.secrets_of(Deployment("g", "p", "m", "b", api_key="a", settings=settings)))
+    got = list(redaction.secrets_of(Deployment("g", "p", "m", "b", api_key="a", settings=settings)))
 
     assert got == ["a", "b", "c", "d", "x", "e", "f", "g"]
 
 
 def test_a_deployment_without_a_key_has_no_secret() -> None:
-    assert list(redact.secrets_of(Deployment("g", "p", "m", "b"))) == []
+    assert list(redaction.secrets_of(Deployment("g", "p", "m", "b"))) == []

@@ -1,0 +1,1 @@
+"""What a client may send: credentials, addresses; what must never be shown."""
