@@ -16,9 +16,7 @@ from llmgate import deployments
 from llmgate import requestlog
 from llmgate import routing
 from llmgate import store
-from llmgate import tokens
 from llmgate import traffic
-from llmgate import upstream
 from llmgate.endpoints import advice
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
@@ -42,6 +40,8 @@ from llmgate.inbound import admission
 from llmgate.providers import PROVIDERS
 from llmgate.tracking import Tracking
 from llmgate.trust import redaction
+from llmgate.upstream import oauth
+from llmgate.upstream import session as http_session
 
 _BLUEPRINTS = (
     advice.blueprint,
@@ -115,7 +115,7 @@ def create_app(settings: config.Settings) -> Flask:
     """Return the WSGI application that *settings* describe."""
     app = _App("llmgate", static_folder=None)
     app.extensions["llmgate.settings"] = settings
-    session = upstream.Session()
+    session = http_session.Session()
     door = admission.Door(app.wsgi_app, settings.beats)
     shared = store.opened(settings.state_path)
     parallel = traffic.bulkhead(settings.routes, lambda: door.limit)
@@ -123,7 +123,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.extensions["llmgate"] = calls.Gate(
         settings.routes,
         session,
-        tokens.Tokens(session),
+        oauth.Tokens(session),
         going_on,
         settings.rules,
         guards=() if settings.takes_tags else (routing.refuse_tags,),

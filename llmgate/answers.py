@@ -13,7 +13,6 @@ from typing import NamedTuple
 from llmgate import errors
 from llmgate import flows
 from llmgate import overheard
-from llmgate import upstream
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Event
@@ -23,6 +22,7 @@ from llmgate.dialects import vectors
 from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
+from llmgate.upstream import session as http_session
 
 
 class Completed(NamedTuple):
@@ -66,7 +66,7 @@ def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
 def _data(attempt: Attempt, answer: Answer) -> bytes:
     """Return the body of *answer*, waited for."""
     with attempt.meter.waiting():
-        return upstream.body(answer)
+        return http_session.body(answer)
 
 
 def _reply(attempt: Attempt, data: bytes) -> Reply:
@@ -164,7 +164,7 @@ def _page(attempt: Attempt) -> errors.GateError:
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
     """Yield the chunks of a whole completion, sent by an upstream that was asked for a stream."""
-    reply = json.loads(upstream.body(attempt.answer))
+    reply = json.loads(http_session.body(attempt.answer))
     if reply.get("error") and "choices" not in reply:
         raise openai.stream_error(reply)
     yield from openai.chunks_from_reply(reply)

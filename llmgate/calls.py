@@ -8,12 +8,8 @@ from typing import TypeAlias
 
 from llmgate import answers
 from llmgate import errors
-from llmgate import headers
 from llmgate import providers
-from llmgate import refusals
 from llmgate import routing
-from llmgate import tokens
-from llmgate import upstream
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Call
@@ -29,14 +25,18 @@ from llmgate.routing import Routes
 from llmgate.schema import parameters
 from llmgate.traffic import Traffic
 from llmgate.trust import client_credentials
+from llmgate.upstream import error_response
+from llmgate.upstream import extra_headers
+from llmgate.upstream import oauth
+from llmgate.upstream import session as http_session
 
 
 class Gate(NamedTuple):
     """What every request needs: where it may go, and how."""
 
     routes: Routes
-    session: upstream.Sender
-    tokens: tokens.Tokens
+    session: http_session.Sender
+    tokens: oauth.Tokens
     traffic: Traffic
     rules: routing.Rules = routing.Rules()
     guards: tuple[Guard, ...] = ()
@@ -82,10 +82,10 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
     return deployment
 
 
-def _tokens(gate: Gate, deployment: Deployment) -> tokens.Tokens:
+def _tokens(gate: Gate, deployment: Deployment) -> oauth.Tokens:
     """Return where access tokens are kept: those of a client's credentials nowhere."""
     is_theirs = deployment.info.get(client_credentials.BROUGHT)
-    return tokens.Tokens(gate.session) if is_theirs else gate.tokens
+    return oauth.Tokens(gate.session) if is_theirs else gate.tokens
 
 
 def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:
@@ -100,11 +100,11 @@ def _sent(
     gate: Gate, provider: Provider, call: Call, deployment: Deployment, body: Body, meter: Meter
 ) -> Answer:
     """Return the answer to *call*, its headers completed; raises GateError if it is no success."""
-    call = provider.authorize(headers.completed(call, deployment, body), deployment)
+    call = provider.authorize(extra_headers.completed(call, deployment, body), deployment)
     with meter.waiting():
         answer = answered(gate, provider, call, deployment)
         if not 200 <= answer.status < 300:
-            raise refusals.error(answer, provider)
+            raise error_response.error(answer, provider)
         return answer
 
 

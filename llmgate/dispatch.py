@@ -19,14 +19,12 @@ from llmgate import relay
 from llmgate import retries
 from llmgate import routing
 from llmgate import terms
-from llmgate import upstream
 from llmgate import userconfig
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.deadlines import Deadline
 from llmgate.fallbacks import Target
 from llmgate.flows import Attempt
 from llmgate.flows import Front
@@ -36,6 +34,8 @@ from llmgate.metering import Meter
 from llmgate.schema import validation
 from llmgate.traffic import Traffic
 from llmgate.trust import client_credentials
+from llmgate.upstream import session as http_session
+from llmgate.upstream.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class _Turn:
         self._gate, self._wanted, self._meter = gate, wanted, meter
         self._terms = terms.terms(body, body["model"], gate.rules)
         self._deadline = Deadline(self._terms.seconds(gate.routes.find(body["model"])))
-        session = upstream.Timed(gate.session, self._deadline.left, meter.heard)
+        session = http_session.Timed(gate.session, self._deadline.left, meter.heard)
         self._timed = gate._replace(session=session)
         self._guard(body["model"], body)
 

@@ -24,12 +24,12 @@ from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Operation
 from llmgate.contract import Reply
-from llmgate.deadlines import Deadline
 from llmgate.dialects import openai
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.trust import redaction
+from llmgate.upstream.deadline import Deadline
 
 
 class Front(NamedTuple):

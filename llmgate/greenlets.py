@@ -13,11 +13,11 @@ from gevent import monkey
 from gunicorn import util
 from gunicorn.workers import ggevent
 
-from llmgate import connections
 from llmgate import gunicorn_conf
 from llmgate import malformed
 from llmgate import writing
 from llmgate.inbound import body_rate
+from llmgate.upstream import connections
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
 

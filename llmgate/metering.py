@@ -15,12 +15,12 @@ from typing import TypeAlias
 from llmgate import errors
 from llmgate import labels
 from llmgate import pricing
-from llmgate import retries
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.contract import Usage
-from llmgate.heard import Heard
 from llmgate.trust import redaction
+from llmgate.upstream import retry_after
+from llmgate.upstream.excerpt import Heard
 
 
 class Headers(Protocol):
@@ -242,7 +242,7 @@ class Meter:
             body=self.body,
             failures=self.failures,
             took=(self._first or self.elapsed()) - self._chosen,
-            retry_after=retries.wait(self._error) if self._error else None,
+            retry_after=retry_after.seconds(self._error) if self._error else None,
             upstream=self._told(self._error) if self._error and final else {},
         )
 

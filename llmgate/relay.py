@@ -16,11 +16,8 @@ from typing import NamedTuple
 from llmgate import calls
 from llmgate import errors
 from llmgate import flows
-from llmgate import headers
 from llmgate import overheard
 from llmgate import providers
-from llmgate import refusals
-from llmgate import upstream
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
 from llmgate.codecs import sse
@@ -36,6 +33,9 @@ from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
 from llmgate.metering import Meter
 from llmgate.trust import client_credentials
+from llmgate.upstream import error_response
+from llmgate.upstream import extra_headers
+from llmgate.upstream import session as http_session
 
 _EVENTS = "text/event-stream"
 _READ = frozenset({"application/json", _EVENTS, "application/vnd.amazon.eventstream"})
@@ -75,13 +75,13 @@ class Relayed(NamedTuple):
         deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
         meter.deployment = deployment
         deployment = calls.logged_in(gate, provider, deployment, meter)
-        call = headers.completed(self.build(deployment), deployment, {})
+        call = extra_headers.completed(self.build(deployment), deployment, {})
         call = provider.authorize(call, deployment)
         with meter.waiting():
             answer = calls.answered(gate, provider, call, deployment)
             refused = answer.status >= 400 and self._shows(provider)
             if not refused and not 200 <= answer.status < 300:
-                raise refusals.error(answer, provider)
+                raise error_response.error(answer, provider)
         if refused:
             answer = _read(answer, provider, meter)
         return Attempt("relayed", _OPERATION, deployment, wanted.body, answer, meter, None)
@@ -126,7 +126,7 @@ _OPERATION = Operation(_built, native=True)
 
 def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:
     """Return the refusal *answer*, its body read; the meter is told what it says."""
-    data = upstream.body(answer, _LARGEST_ERROR)
+    data = http_session.body(answer, _LARGEST_ERROR)
     said = _failure(data, provider)
     error = errors.UpstreamError(
         said.message or f"{provider.name} answered with status {answer.status}.",

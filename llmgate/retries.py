@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import email.utils
 import random
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmgate import errors
+from llmgate.upstream import retry_after
 
 SHORT_WAIT = 2.0
 """Seconds of Retry-After that are waited for on the same deployment."""
@@ -68,7 +67,7 @@ def retriable(error: errors.GateError) -> tuple[bool, bool]:
         return False, True
     if isinstance(error, errors.UpstreamError):
         mendable = error.status in errors.MENDABLE
-        asked = wait(error)
+        asked = retry_after.seconds(error)
         soon = error.status != 429 if asked is None else asked <= SHORT_WAIT
         return mendable and soon, mendable
     return False, is_refused_by_us(error)
@@ -86,33 +85,9 @@ def is_for_others(error: errors.GateError, unsafe: bool = False) -> bool:
     return isinstance(error, errors.RateLimited) or retriable(error)[1]
 
 
-def wait(error: errors.GateError, now: float | None = None) -> float | None:
-    """Return the seconds that the upstream asks to wait, None if it does not say.
-
-    It may say so in milliseconds, in seconds or as a date; *now* is in seconds since the epoch.
-    """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(error.headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if seconds >= 0:
-            return seconds
-    return _until(error.headers.get("retry-after", ""), time.time() if now is None else now)
-
-
-def _until(date: str, now: float) -> float | None:
-    """Return the seconds from *now* to an HTTP *date*; None if it is none, or past."""
-    try:
-        there = email.utils.parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return there - now if there > now else None
-
-
 def pause(error: errors.GateError, again: int, least: float = 0.0) -> float:
     """Return the seconds to wait before the *again*-th retry of the same deployment."""
-    asked = wait(error)
+    asked = retry_after.seconds(error)
     if asked is None or asked > SHORT_WAIT:  # else an explicit policy would sleep for hours
         asked = min(2.0, 0.25 * 2 ** min(again, 9)) * random.uniform(0.5, 1.0)
     return max(asked, least)

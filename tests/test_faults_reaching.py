@@ -129,7 +129,7 @@ def test_silence_before_the_headers_ends_in_a_time_out_that_is_not_tried_again(
 def test_an_answer_may_take_longer_than_a_connection(
     app_for: AppFor, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmgate.upstream.CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("llmgate.upstream.session.CONNECT_TIMEOUT", 0.1)
     upstream.plays(raw(Pause(0.3), *GOOD.steps))
     client = app_for(at(upstream.url, timeout=5))
 

@@ -25,7 +25,7 @@ from testing.upstream import refused_url
 from testing.upstream import sse
 
 from llmgate import contract
-from llmgate.heard import Heard
+from llmgate.upstream.excerpt import Heard
 
 AppFor = Callable[..., FlaskClient]
 HTML = {"content-type": "text/html; charset=utf-8"}

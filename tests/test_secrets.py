@@ -167,7 +167,7 @@ def test_a_fault_of_ours_tells_the_client_nothing(
     def broken(*args: Any) -> None:
         raise RuntimeError(TOLD)
 
-    monkeypatch.setattr("llmgate.upstream.Session.send", broken)
+    monkeypatch.setattr("llmgate.upstream.session.Session.send", broken)
 
     got = posted(client, asks(), Authorization=f"Bearer {MASTER}")
 

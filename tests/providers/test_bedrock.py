@@ -16,7 +16,7 @@ from llmgate import sigv4
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.providers.bedrock import BEDROCK
-from llmgate.upstream import Session
+from llmgate.upstream.session import Session
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 QUOTED = "anthropic.claude-sonnet-4-5-20250929-v1%3A0"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate import refusals
 from llmgate.contract import Answer
 from llmgate.providers import PROVIDERS
 from llmgate.providers.compatible import ROWS
+from llmgate.upstream import error_response
 
 INVALID, LOGIN, RATE = "invalid_request_error", "authentication_error", "rate_limit_error"
 NO_MODEL = (404, INVALID, "model_not_found")
@@ -295,7 +295,7 @@ def test_a_refusal_is_told_with_openais_status_type_and_code(
     headers = {"content-type": "application/json"}
     answer = Answer(status, headers, iter([json.dumps(body).encode()]), lambda: None)
 
-    got = refusals.error(answer, PROVIDERS[name])
+    got = error_response.error(answer, PROVIDERS[name])
 
     assert isinstance(got, errors.UpstreamError)
     assert (got.status, got.type, got.code) == wanted

@@ -11,14 +11,14 @@ from typing import Any
 
 from llmgate import config
 from llmgate import create_app
-from llmgate import upstream
 from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.trust import address_guard
+from llmgate.upstream import session as http_session
 
 HOSTS = ("https://api.openai.com", "https://litellm-dev.direct.fireworks.ai")
 
-_send: Callable[..., Answer] = upstream.Session.send
+_send: Callable[..., Answer] = http_session.Session.send
 _pinned = address_guard.pinned
 
 
@@ -35,6 +35,6 @@ def _resolved(url: str, private: bool = False) -> str:
     return "1.1.1.1" if known else _pinned(url, private)
 
 
-upstream.Session.send = _rerouted  # type: ignore[method-assign, assignment]
+http_session.Session.send = _rerouted  # type: ignore[method-assign, assignment]
 address_guard.pinned = _resolved  # type: ignore[assignment]
 app = create_app(config.load(os.environ["LLMGATE_CONFIG"], os.environ))

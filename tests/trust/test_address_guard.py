@@ -11,9 +11,9 @@ from testing.upstream import Upstream
 from testing.upstream import json_answer
 
 from llmgate import errors
-from llmgate import upstream
 from llmgate.contract import Call
 from llmgate.trust import address_guard
+from llmgate.upstream import session as http_session
 
 SEED = r"^https://litellm.*direct\.fireworks\.ai/v1$"
 
@@ -201,11 +201,11 @@ def test_a_pinned_call_shows_and_checks_the_name(
         up.plays(json_answer({"a": 1}))
         monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(up.ca))
         call = Call("POST", f"https://{host}:{up.port}/v1", {"X-A": "1"}, b"{}")
-        session = upstream.Session()
+        session = http_session.Session()
 
         if accepted:
             answer = session.send(call, 5.0, "127.0.0.1")
-            assert (answer.status, upstream.body(answer)) == (200, b'{"a": 1}')
+            assert (answer.status, http_session.body(answer)) == (200, b'{"a": 1}')
             assert up.requests[0].headers["host"] == f"{host}:{up.port}"
         else:
             with pytest.raises(errors.BadUpstream) as caught:
@@ -217,10 +217,10 @@ def test_a_pinned_call_shows_and_checks_the_name(
 def test_a_pinned_call_leaves_no_connection_behind() -> None:
     with Upstream() as up:
         up.plays(json_answer({"a": 1}))
-        session = upstream.Session()
+        session = http_session.Session()
 
         for _ in range(2):
             call = Call("POST", f"http://some.example:{up.port}/v1", {}, b"{}")
-            upstream.body(session.send(call, 5.0, "127.0.0.1"))
+            http_session.body(session.send(call, 5.0, "127.0.0.1"))
 
         assert [seen.connection for seen in up.requests] == [1, 2]

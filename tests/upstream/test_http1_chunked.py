@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate import chunked
 from llmgate import errors
+from llmgate.upstream import http1_chunked
 
 
 def framed(chunks: Iterable[bytes], trailers: bytes = b"") -> bytes:
@@ -23,7 +23,7 @@ def cut(data: bytes, size: int) -> list[bytes]:
 def test_content_comes_back_however_it_is_cut(chunks: list[bytes], size: int) -> None:
     stream = framed(chunks, b"X-Trailer: yes\r\n")
 
-    got = b"".join(chunked.decoded(cut(stream, size)))
+    got = b"".join(http1_chunked.decoded(cut(stream, size)))
 
     assert got == b"".join(chunks)
 
@@ -31,23 +31,23 @@ def test_content_comes_back_however_it_is_cut(chunks: list[bytes], size: int) ->
 def test_one_read_of_many_chunks_is_one_piece() -> None:
     stream = framed([b"data: 1\n\n", b"data: 2\n\n"])
 
-    assert list(chunked.decoded([stream])) == [b"data: 1\n\ndata: 2\n\n"]
+    assert list(http1_chunked.decoded([stream])) == [b"data: 1\n\ndata: 2\n\n"]
 
 
 def test_part_of_a_chunk_is_not_held_back() -> None:
-    reads = chunked.decoded(iter([b"5\r\nab", b"cde\r\n0\r\n\r\n"]))
+    reads = http1_chunked.decoded(iter([b"5\r\nab", b"cde\r\n0\r\n\r\n"]))
 
     assert next(reads) == b"ab"
 
 
 def test_extensions_of_a_chunk_are_left_out() -> None:
-    assert list(chunked.decoded([b"2;name=value\r\nok\r\n0\r\n\r\n"])) == [b"ok"]
+    assert list(http1_chunked.decoded([b"2;name=value\r\nok\r\n0\r\n\r\n"])) == [b"ok"]
 
 
 @pytest.mark.parametrize("at", range(len(framed([b"hello"]))))
 def test_an_end_before_the_last_chunk_is_a_cut(at: int) -> None:
     with pytest.raises(errors.CutShort):
-        list(chunked.decoded([framed([b"hello"])[:at]]))
+        list(http1_chunked.decoded([framed([b"hello"])[:at]]))
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ def test_an_end_before_the_last_chunk_is_a_cut(at: int) -> None:
 )
 def test_framing_without_sense_is_refused(stream: bytes) -> None:
     with pytest.raises(errors.BadUpstream):
-        list(chunked.decoded([stream]))
+        list(http1_chunked.decoded([stream]))
 
 
 def test_chunks_after_one_that_is_framed_otherwise_are_read() -> None:
     data = b"3\r\nabc\r\n3;x=y\r\ndef\r\n03\nghi\n4\r\njklm\r\n0\r\n\r\n"
 
-    got = b"".join(chunked.decoded([data]))
+    got = b"".join(http1_chunked.decoded([data]))
 
     assert got == b"abcdefghijklm"
 
 
 @pytest.mark.parametrize(("more", "wanted"), [(b"", False), (b"HTTP/1.1 200 OK", True)])
 def test_what_follows_the_end_is_noticed(more: bytes, wanted: bool) -> None:
-    frame = chunked.Frame()
+    frame = http1_chunked.Frame()
 
-    got = b"".join(chunked.decoded([b"2\r\nok\r\n0\r\n\r\n" + more], frame))
+    got = b"".join(http1_chunked.decoded([b"2\r\nok\r\n0\r\n\r\n" + more], frame))
 
     assert (got, frame.has_more) == (b"ok", wanted)

@@ -6,10 +6,10 @@ import json
 import re
 
 from llmgate import errors
-from llmgate import upstream
 from llmgate.contract import Answer
 from llmgate.contract import Failure
 from llmgate.contract import Provider
+from llmgate.upstream import session as http_session
 
 _LARGEST_ERROR = 1024 * 1024
 _NUMBER = r"\d{1,12}(\.\d{1,9})?"
@@ -67,6 +67,6 @@ def _of_no_use(status: int, provider: Provider) -> errors.BadUpstream:
 def _failure(answer: Answer, provider: Provider) -> Failure:
     """Return what the error body of *answer* says; nothing if it cannot be read."""
     try:
-        return provider.failure(json.loads(upstream.body(answer, _LARGEST_ERROR)))
+        return provider.failure(json.loads(http_session.body(answer, _LARGEST_ERROR)))
     except (ValueError, RecursionError, errors.GateError):
         return Failure("")

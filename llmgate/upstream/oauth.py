@@ -9,9 +9,9 @@ import time
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import upstream
 from llmgate.contract import Deployment
 from llmgate.contract import Login
+from llmgate.upstream import session as http_session
 
 _MARGIN = 60.0  # seconds before its end that a token is not used any more
 
@@ -24,7 +24,7 @@ class _Token(NamedTuple):
 class Tokens:
     """The tokens that were fetched, by the credentials that they were fetched with."""
 
-    def __init__(self, session: upstream.Sender) -> None:
+    def __init__(self, session: http_session.Sender) -> None:
         self._session = session
         self._lock = threading.Lock()
         self._kept: dict[bytes, _Token] = {}
@@ -45,7 +45,7 @@ class Tokens:
     def _fetched(self, deployment: Deployment, login: Login) -> _Token:
         """Return a new token."""
         answer = self._session.send(login.call(deployment), min(deployment.timeout, 30.0))
-        data = upstream.body(answer)
+        data = http_session.body(answer)
         try:
             text, lives = login.token(json.loads(data))
         except (ValueError, KeyError, TypeError) as error:

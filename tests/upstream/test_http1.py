@@ -11,9 +11,9 @@ from testing.upstream import json_answer
 from testing.upstream import raw
 
 from llmgate import errors
-from llmgate import upstream as gate
 from llmgate.contract import Answer
 from llmgate.contract import Call
+from llmgate.upstream import session as gate
 
 LARGE = b"x" * 8_000_000
 REFUSED = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate import errors
-from llmgate import heads
+from llmgate.upstream import http1_head
 
 OK = b"HTTP/1.1 200 OK\r\n"
 TOKEN = st.text("abcXYZ019-_", min_size=1, max_size=12)
@@ -22,8 +22,8 @@ def arriving(data: bytes, size: int = 65536) -> Callable[[], bytes]:
     return iter([data[at : at + size] for at in range(0, len(data), size)] + [b""] * 2).__next__
 
 
-def read(data: bytes, method: str = "POST", size: int = 65536) -> heads.Head:
-    return heads.read(arriving(data, size), method)[0]
+def read(data: bytes, method: str = "POST", size: int = 65536) -> http1_head.Head:
+    return http1_head.read(arriving(data, size), method)[0]
 
 
 def by_http_client(data: bytes) -> dict[str, str]:
@@ -51,7 +51,7 @@ def test_what_follows_is_not_lost(size: int) -> None:
     data = OK + b"Content-Length: 9\r\n\r\nthe body."
     receive = arriving(data, size)
 
-    _, rest = heads.read(receive, "POST")
+    _, rest = http1_head.read(receive, "POST")
 
     assert rest + b"".join(iter(receive, b"")) == b"the body."
 
@@ -111,7 +111,9 @@ def test_a_head_says_how_the_body_ends(
 
 
 def test_lines_may_end_without_a_return() -> None:
-    got, rest = heads.read(arriving(b"HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\n{}"), "POST")
+    got, rest = http1_head.read(
+        arriving(b"HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\n{}"), "POST"
+    )
 
     assert got.headers == {"content-length": "2", "x-a": "b"}
     assert rest == b"{}"
@@ -178,6 +180,6 @@ def test_an_end_before_anything_is_told_apart() -> None:
 
 
 def test_a_request_is_written() -> None:
-    got = heads.request("POST", "/v1/chat?a=b", {"Host": "example.com", "X-A": "1"})
+    got = http1_head.request("POST", "/v1/chat?a=b", {"Host": "example.com", "X-A": "1"})
 
     assert got == b"POST /v1/chat?a=b HTTP/1.1\r\nHost: example.com\r\nX-A: 1\r\n\r\n"

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from llmgate import chunked
 from llmgate import errors
-from llmgate import heads
-from llmgate.connections import Connection
 from llmgate.contract import SpooledFile
 from llmgate.inbound import disconnect
+from llmgate.upstream import http1_chunked
+from llmgate.upstream import http1_head
+from llmgate.upstream.connections import Connection
 
 _BLOCK = 65536
 _DRAIN_TIMEOUT = 0.5  # seconds that a finished stream has to end its framing
@@ -74,10 +74,10 @@ class Exchange:
         except (BrokenPipeError, ConnectionResetError):
             self._keep = _closed  # what closes before it has heard all may yet have answered
 
-    def head(self, method: str) -> heads.Head:
+    def head(self, method: str) -> http1_head.Head:
         """Return the head of the answer; raises Stale, BadUpstream, OSError."""
         try:
-            head, self._rest = heads.read(self.receive, method)
+            head, self._rest = http1_head.read(self.receive, method)
         except (EOFError, ConnectionResetError, BrokenPipeError, errors.BadUpstream):
             self._lost()
             raise
@@ -89,7 +89,7 @@ class Exchange:
             self._complete()
         return head
 
-    def body(self, head: heads.Head) -> Iterator[bytes]:
+    def body(self, head: http1_head.Head) -> Iterator[bytes]:
         """Return the body behind *head* as it arrives, to be read to its end or not at all.
 
         Raises CutShort, BadUpstream, OSError.
@@ -100,8 +100,8 @@ class Exchange:
         return self._to_the_end(reads) if head.length is None else self._sized(reads, head.length)
 
     def _chunked(self, reads: Iterable[bytes]) -> Iterator[bytes]:
-        frame = chunked.Frame()
-        yield from chunked.decoded(reads, frame)
+        frame = http1_chunked.Frame()
+        yield from http1_chunked.decoded(reads, frame)
         if frame.has_more:
             self._keep = _closed  # nobody asked for what follows
         self._complete()

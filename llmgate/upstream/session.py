@@ -20,15 +20,15 @@ import requests
 import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from llmgate import connections
 from llmgate import errors
-from llmgate import exchange
-from llmgate import heads
 from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.contract import SpooledFile
-from llmgate.heard import Heard
 from llmgate.inbound import disconnect
+from llmgate.upstream import connections
+from llmgate.upstream import http1
+from llmgate.upstream import http1_head
+from llmgate.upstream.excerpt import Heard
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach an upstream."""
@@ -86,7 +86,7 @@ class Session:
             call = call._replace(headers={**call.headers, **own})
         try:
             return self._asked(call, timeout, address, left)
-        except exchange.Stale:  # once more on a new connection: not a byte of an answer had come
+        except http1.Stale:  # once more on a new connection: not a byte of an answer had come
             return self._asked(call, timeout, address, left, fresh=True)
 
     def _asked(
@@ -111,10 +111,10 @@ class Session:
         origin, target = _parts(call.url)
         try:
             pool = self._adapter.pinned(origin, address) if address else self._pool(origin)
-            made = exchange.Exchange(pool.taken(fresh), patience, pool.given)
+            made = http1.Exchange(pool.taken(fresh), patience, pool.given)
             with made.until_answered():
                 headers = {"Host": made.open(min(CONNECT_TIMEOUT, seconds)), **headers}
-                asked = heads.request(call.method, target, headers)
+                asked = http1_head.request(call.method, target, headers)
                 made.ask(asked, _from_the_start(call.data))
                 head = made.head(call.method)
         except _FAILURES as error:
@@ -197,13 +197,13 @@ class Timed:
         return self._heard.answered(answer)
 
 
-def _answer(made: exchange.Exchange, head: heads.Head) -> Answer:
+def _answer(made: http1.Exchange, head: http1_head.Head) -> Answer:
     """Return what *made* comes to as an answer."""
     pieces = _pieces(made, head)
     return Answer(head.status, head.headers, pieces, made.close, lambda: made.finish(pieces))
 
 
-def _pieces(made: exchange.Exchange, head: heads.Head) -> Iterator[bytes]:
+def _pieces(made: http1.Exchange, head: http1_head.Head) -> Iterator[bytes]:
     """Yield the body as it arrives; raises CutShort, UpstreamTimeout, BadUpstream."""
     body = made.body(head)
     try:
@@ -277,4 +277,4 @@ def _of_connection(error: Exception, timeout: float) -> errors.GateError:
         )
     if isinstance(error, _NEVER_CONNECTED):
         return errors.Unreachable("The upstream could not be reached. Try again later.")
-    return _silent(timeout) if isinstance(error, TimeoutError) else heads.no_answer()
+    return _silent(timeout) if isinstance(error, TimeoutError) else http1_head.no_answer()
