@@ -23,7 +23,7 @@ from llmgate import errors  # noqa: E402
 from llmgate.contract import Call  # noqa: E402
 from llmgate.contract import Deployment  # noqa: E402
 from llmgate.contract import Provider  # noqa: E402
-from llmgate.dialects import openai_resources  # noqa: E402
+from llmgate.dialects.openai import resources as openai_resources  # noqa: E402
 from llmgate.endpoints import common  # noqa: E402
 from llmgate.providers import PROVIDERS  # noqa: E402
 from llmgate.providers import serving  # noqa: E402

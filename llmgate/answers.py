@@ -17,8 +17,8 @@ from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Event
 from llmgate.contract import Reply
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
@@ -49,16 +49,16 @@ def completed(attempt: Attempt) -> Completed:
     if attempt.front:
         data = _fronted(attempt, attempt.front, reply)
     elif not attempt.operation.native:
-        data = openai.encoded(reply)
+        data = openai_wire.encoded(reply)
     elif attempt.name == "embeddings":
-        data = vectors.data(data, reply, attempt.body)
+        data = openai_embeddings.data(data, reply, attempt.body)
     return Completed(data, "application/json", flows.headers(attempt))
 
 
 def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
     """Return *reply* on the wire of *front*; raises BadUpstream for one that is no answer."""
     try:
-        return openai.encoded(dict(front.reply(reply)))
+        return openai_wire.encoded(dict(front.reply(reply)))
     except MALFORMED as error:
         raise flows.senseless(attempt.deployment, "JSON of another shape") from error
 
@@ -77,9 +77,9 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
     except (ValueError, RecursionError) as error:
         kind = attempt.answer.content_type or "no content type"
         raise flows.senseless(deployment, f"something that is no JSON ({kind})") from error
-    if isinstance(said, dict) and openai.is_refusal(said):
-        raise openai.stream_error(said)
-    if operation.native and not openai.is_reply(attempt.name, said):
+    if isinstance(said, dict) and openai_wire.is_refusal(said):
+        raise openai_wire.stream_error(said)
+    if operation.native and not openai_wire.is_reply(attempt.name, said):
         raise flows.senseless(deployment, "JSON of another shape")
     try:
         reply = operation.parse(said, deployment)
@@ -95,7 +95,7 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
 def _completed_by_us(attempt: Attempt, reply: Reply) -> Reply:
     """Return a translated *reply* with what its provider does not say: the time, base64."""
     if attempt.name == "embeddings":
-        return vectors.encoded(reply, attempt.body)
+        return openai_embeddings.encoded(reply, attempt.body)
     if reply.get("created") == 0:
         return {**reply, "created": int(time.time())}
     return reply
@@ -114,9 +114,9 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     kind = answer.content_type
     if kind == "text/html":
         raise _page(attempt)
-    whole = kind == "application/json" and attempt.name in openai.STREAMED
+    whole = kind == "application/json" and attempt.name in openai_wire.STREAMED
     if operation.relay and not attempt.front and not whole:
-        shown = openai.usage_wanted(attempt.body)
+        shown = openai_wire.usage_wanted(attempt.body)
         return operation.relay(answer.pieces, shown, attempt.meter.saw)
     assert operation.stream is not None
     events = (
@@ -166,8 +166,8 @@ def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
     """Yield the chunks of a whole completion, sent by an upstream that was asked for a stream."""
     reply = json.loads(http_session.body(attempt.answer))
     if reply.get("error") and "choices" not in reply:
-        raise openai.stream_error(reply)
-    yield from openai.chunks_from_reply(reply)
+        raise openai_wire.stream_error(reply)
+    yield from openai_wire.chunks_from_reply(reply)
 
 
 def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
@@ -188,7 +188,7 @@ def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
 
 def _encoded(attempt: Attempt, events: Iterable[Event]) -> Iterator[bytes]:
     """Yield chunks as server-sent events, usage only if the client wants it."""
-    wanted = openai.usage_wanted(attempt.body)
+    wanted = openai_wire.usage_wanted(attempt.body)
     for event in events:
         if not event:
             yield b""

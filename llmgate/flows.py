@@ -24,7 +24,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Operation
 from llmgate.contract import Reply
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.metering import Meter
@@ -171,7 +171,7 @@ def _flow(
             _estimate(meter, attempt.body, events, ended)
 
 
-_IN_TOKENS = openai.STREAMED | {"generate", "messages", "responses"}
+_IN_TOKENS = openai_wire.STREAMED | {"generate", "messages", "responses"}
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
 

@@ -23,7 +23,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Provider
 from llmgate.deployments import ConfigError
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.routing import Routes
 
 SECTIONS = ("files_settings", "finetune_settings", "assistant_settings")
@@ -142,7 +142,7 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
 
 def _failure(body: Any) -> Failure:
     """Return what the error *body* says, if it says it as OpenAI does."""
-    return openai.failure(body) if isinstance(body, dict) else Failure("")
+    return openai_wire.failure(body) if isinstance(body, dict) else Failure("")
 
 
 OPERATORS = Provider(

@@ -12,7 +12,7 @@ from typing import Any
 from llmgate.codecs import sse
 from llmgate.contract import Usage
 from llmgate.dialects import native_usage
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 
 _TAIL = 16 * 1024  # bytes at the end that are looked through for usage
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
@@ -33,14 +33,14 @@ def pieces(
         yield piece
     found = _USAGE.findall(tail)
     if found:
-        saw(openai.usage({"usage": _object(found[-1])}))
+        saw(openai_wire.usage({"usage": _object(found[-1])}))
 
 
 def _check_first(piece: bytes, is_event: bool) -> None:
     """Raise the error that the first *piece* of an answer is, if it is one."""
     found = _object(next(sse.decoded(piece), ("", b""))[1] if is_event else piece)
-    if isinstance(found, dict) and openai.is_error(found):
-        raise openai.stream_error(found)
+    if isinstance(found, dict) and openai_wire.is_error(found):
+        raise openai_wire.stream_error(found)
 
 
 def _object(data: bytes) -> Any:

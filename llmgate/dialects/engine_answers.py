@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from llmgate.contract import Event
 from llmgate.contract import Usage
-from llmgate.dialects import openai
 from llmgate.dialects.engine import Asked
 from llmgate.dialects.engine_tally import Tally
+from llmgate.dialects.openai import wire as openai_wire
 
 END_TOKEN = "<END_TOKEN>"
 _CHARACTERS_PER_TOKEN = 4
@@ -133,7 +133,7 @@ def whole(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
     tally = Tally()
     for _ in _added(telling, tally, chunks):
         pass
-    yield openai.encoded(_ended(telling, tally))
+    yield openai_wire.encoded(_ended(telling, tally))
 
 
 def whole_v1(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
@@ -143,7 +143,7 @@ def whole_v1(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
         pass
     found = _ended(telling, tally)
     del found["session_id"]
-    yield openai.encoded(found | _v1(tally, found["metrics"], telling))
+    yield openai_wire.encoded(found | _v1(tally, found["metrics"], telling))
 
 
 def text(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
@@ -167,11 +167,11 @@ def objects(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
         if chunk.get("choices"):
             said = {"chat_output": None, "chat_output_stream": added}
             now = {"timestamp": telling.now(), "deployment": tally.model, "metrics": None}
-            yield openai.encoded({**chunk, **shared, **said, **now})
+            yield openai_wire.encoded({**chunk, **shared, **said, **now})
     found = _ended(telling, tally)
     last = {"choices": [], "created": tally.created, "object": "chat.completion.chunk"}
     ended = {"chat_output": found["chat_output"], "timestamp": found["timestamp"]}
-    yield openai.encoded({**last, **shared, **ended, **_v1(tally, found["metrics"], telling)})
+    yield openai_wire.encoded({**last, **shared, **ended, **_v1(tally, found["metrics"], telling)})
 
 
 def _shared(telling: Telling) -> dict[str, Any]:

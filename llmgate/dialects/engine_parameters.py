@@ -12,7 +12,7 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate.dialects import anthropic_models
+from llmgate.dialects.anthropic import models as anthropic_models
 
 
 class Parameter(NamedTuple):

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.contract import Usage
-from llmgate.dialects import anthropic_usage
-from llmgate.dialects import cohere
-from llmgate.dialects import gemini_usage
-from llmgate.dialects import openai
+from llmgate.dialects.anthropic import usage as anthropic_usage
+from llmgate.dialects.gemini import usage as gemini_usage
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import cohere
 
 _REPORT = re.compile(
     rb'"(usage|usageMetadata|meta|amazon-bedrock-invocationMetrics)"\s*:\s*'
@@ -71,7 +71,7 @@ def _understood(name: bytes, report: bytes) -> Usage:
 def _of(read: Callable[[Mapping[str, Any]], Mapping[str, Any]], said: Mapping[str, Any]) -> Usage:
     """Return the usage that *read* finds in *said*; empty if a count is none."""
     try:
-        return openai.usage({"usage": read(said)})
+        return openai_wire.usage({"usage": read(said)})
     except (TypeError, AttributeError, KeyError):
         return {}
 

@@ -11,10 +11,10 @@ from llmgate import dispatch
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
-from llmgate.dialects import completions as completion_dialect
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.endpoints import common
 from llmgate.flows import Front
+from llmgate.fronts import completions as completion_dialect
 
 blueprint = Blueprint("completions", __name__)
 
@@ -33,7 +33,7 @@ def completions(model: str | None = None) -> Response:
 
 def _front(request: Body) -> Front:
     """Return completions over chat, for this *request*."""
-    shows_usage = openai.usage_wanted(request)
+    shows_usage = openai_wire.usage_wanted(request)
 
     def events(chunks: Iterator[Event]) -> Iterator[bytes]:
         for chunk in completion_dialect.completion_chunks(chunks):

@@ -29,10 +29,10 @@ from llmgate.contract import Usage
 from llmgate.dialects import engine
 from llmgate.dialects import engine_answers
 from llmgate.dialects import engine_parameters
-from llmgate.dialects import openai
 from llmgate.dialects.engine import Asked
 from llmgate.dialects.engine_answers import Bill
 from llmgate.dialects.engine_answers import Telling
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.endpoints import bodies
 from llmgate.endpoints import common
 from llmgate.endpoints import engine_models
@@ -76,7 +76,7 @@ def _broken(error: errors.GateError) -> NoReturn:
 
 def _told(error: errors.GateError) -> bytes:
     """Return *error* as one more object of the stream."""
-    return openai.encoded(engine.detail(error))
+    return openai_wire.encoded(engine.detail(error))
 
 
 _TEXT = Wire(

@@ -20,21 +20,21 @@ from llmgate.answers import MALFORMED
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
-from llmgate.dialects import generate_embeddings
-from llmgate.dialects import generate_errors
-from llmgate.dialects import generate_reply
-from llmgate.dialects import generate_request
-from llmgate.dialects import generate_stream
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
 from llmgate.flows import Front
+from llmgate.fronts.gemini import embeddings as front_embeddings
+from llmgate.fronts.gemini import errors as front_errors
+from llmgate.fronts.gemini import reply as front_reply
+from llmgate.fronts.gemini import request as front_request
+from llmgate.fronts.gemini import stream as front_stream
 from llmgate.inbound import keepalive
 
 blueprint = Blueprint("generate", __name__)
 
 VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 
-failures.shaped(blueprint, generate_errors.error_body, "/v1beta", "/v1alpha")
+failures.shaped(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
 
 
 METHODS = (
@@ -68,12 +68,12 @@ def stream(model: str) -> Response:
     gate, meter = common.gate(), common.meter()
     body = common.body("generate_content", model)
     body["stream"] = True
-    written = generate_errors.written
+    written = front_errors.written
     if request.args.get("alt") == "sse":
         return common.flowing(dispatch.stream(gate, "generate", body, meter, FRONT, written))
     keepalive.whole()
     answer = dispatch.stream(gate, "generate", body, meter, _IN_ARRAY, written)
-    listed = generate_stream.array(answer.pieces)
+    listed = front_stream.array(answer.pieces)
     return common.flowing(answer._replace(pieces=listed, content_type=_IN_ARRAY.content_type))
 
 
@@ -86,7 +86,7 @@ def count_tokens(model: str) -> Response:
     found = gate.routes.find(body["model"])
     if all("generate_count" in providers.serving(each).operations for each in found):
         return common.whole(dispatch.complete(gate, "generate_count", body, common.meter()))
-    tokens = estimates.tokens(_chat(generate_request.counted(body)))
+    tokens = estimates.tokens(_chat(front_request.counted(body)))
     response = common.json_response({"totalTokens": tokens})
     response.headers["x-llmgate-usage-estimated"] = "true"
     return response
@@ -142,7 +142,7 @@ def _read(made: Callable[[Body], Body]) -> Callable[[Body], Body]:
 
 def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
     """Yield a chat's *chunks* as Gemini's events."""
-    for response in generate_stream.responses(chunks):
+    for response in front_stream.responses(chunks):
         yield sse.encoded(response) if response else b""
 
 
@@ -151,16 +151,16 @@ def _events_apart(chunks: Iterator[Event]) -> Iterator[bytes]:
     return filter(None, _events(chunks))
 
 
-_chat = _read(generate_request.chat_from_generate)
-FRONT = Front("chat", _chat, generate_reply.response_from_chat, _events, generate_request.plain)
+_chat = _read(front_request.chat_from_generate)
+FRONT = Front("chat", _chat, front_reply.response_from_chat, _events, front_request.plain)
 _IN_ARRAY = FRONT._replace(events=_events_apart, content_type="application/json; charset=UTF-8")
 _ONE = Front(
     "embeddings",
-    _read(generate_embeddings.embeddings_from_one),
-    generate_embeddings.one_from_embeddings,
+    _read(front_embeddings.embeddings_from_one),
+    front_embeddings.one_from_embeddings,
     _events,  # never asked for: vectors come whole
 )
 _MANY = _ONE._replace(
-    body=_read(generate_embeddings.embeddings_from_many),
-    reply=generate_embeddings.many_from_embeddings,
+    body=_read(front_embeddings.embeddings_from_many),
+    reply=front_embeddings.many_from_embeddings,
 )

@@ -22,18 +22,18 @@ from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
-from llmgate.dialects import anthropic_betas
-from llmgate.dialects import messages
+from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
 from llmgate.flows import Front
+from llmgate.fronts.anthropic import wire as front_wire
 
 blueprint = Blueprint("messages", __name__)
 
 _PATHS = ("/v1/messages", "/messages", "/anthropic/v1/messages", "/anthropic/messages")
 _VERSION = "anthropic-version"
 
-failures.shaped(blueprint, messages.error_body, *_PATHS)
+failures.shaped(blueprint, front_wire.error_body, *_PATHS)
 
 
 @common.route(blueprint, _PATHS, methods=["POST"])
@@ -80,7 +80,7 @@ def _chat(body: Body) -> Body:
     known = {key: value for key, value in body.items() if key != anthropic_betas.FIELD}
     extra = {k: v for k, v in (body.get("extra_headers") or {}).items() if k != _VERSION}
     try:
-        return messages.chat_from_messages({**known, "extra_headers": extra})
+        return front_wire.chat_from_messages({**known, "extra_headers": extra})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         lacks = f" it lacks '{error.args[0]}'" if isinstance(error, KeyError) else " look at it"
         raise errors.InvalidRequest(
@@ -91,7 +91,7 @@ def _chat(body: Body) -> Body:
 
 def _message(reply: Reply) -> Mapping[str, Any]:
     """Return a chat *reply* as a message of the model that gave it."""
-    return messages.message_from_chat(reply, str(reply.get("model") or ""))
+    return front_wire.message_from_chat(reply, str(reply.get("model") or ""))
 
 
 def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
@@ -100,13 +100,13 @@ def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
     if first is None:
         return
     model = str(first.get("model") or "")
-    for event in messages.message_events(itertools.chain((first,), chunks), model):
+    for event in front_wire.message_events(itertools.chain((first,), chunks), model):
         yield sse.encoded(event, event["type"]) if event else b""
 
 
 def _written_error(error: errors.GateError) -> bytes:
     """Return *error* as Anthropic's streams carry it."""
-    return sse.encoded(messages.error_body(error), "error")
+    return sse.encoded(front_wire.error_body(error), "error")
 
 
-FRONT = Front("chat", _chat, _message, _events, messages.plain)
+FRONT = Front("chat", _chat, _message, _events, front_wire.plain)

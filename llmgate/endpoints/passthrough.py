@@ -29,13 +29,13 @@ from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
-from llmgate.dialects import generate_errors
-from llmgate.dialects import messages
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
 from llmgate.endpoints import passed
 from llmgate.endpoints import spool
 from llmgate.fallbacks import Fallbacks
+from llmgate.fronts.anthropic import wire as front_wire
+from llmgate.fronts.gemini import errors as front_errors
 from llmgate.providers.natives import PREFIXES
 from llmgate.routing import Routes
 
@@ -52,10 +52,10 @@ def _message(error: errors.GateError) -> Mapping[str, Any]:
 
 
 _SHAPES: Mapping[str, failures.ErrorShape] = {
-    "anthropic": messages.error_body,
+    "anthropic": front_wire.error_body,
     "bedrock": _message,
     "cohere": _message,
-    **dict.fromkeys(_GOOGLES, generate_errors.error_body),
+    **dict.fromkeys(_GOOGLES, front_errors.error_body),
 }
 """How the clients of a provider's API read errors of ours, where it is not as OpenAI's do."""
 
@@ -71,13 +71,13 @@ failures.shaped(blueprint, _shape)
 
 def _written_for_anthropic(error: errors.GateError) -> bytes:
     """Return *error* as Anthropic's streams tell it."""
-    return sse.encoded(messages.error_body(error), "error")
+    return sse.encoded(front_wire.error_body(error), "error")
 
 
 _STREAMS: Mapping[str, tuple[str, flows.WriteError]] = {
     "anthropic": ("messages", _written_for_anthropic),
     **dict.fromkeys(("openai", "azure", "mistral", "vllm"), ("chat", flows.written_error)),
-    **dict.fromkeys(_GOOGLES, ("generate", generate_errors.written)),
+    **dict.fromkeys(_GOOGLES, ("generate", front_errors.written)),
 }
 """How server-sent events of a provider's tell of an error: the wire, and what writes it."""
 

@@ -8,8 +8,8 @@ from flask import Blueprint
 from flask import Response
 
 from llmgate import dispatch
-from llmgate.dialects import cohere_search
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import cohere_search
 from llmgate.endpoints import common
 
 blueprint = Blueprint("rerank", __name__)
@@ -23,5 +23,5 @@ def rerank() -> Response:
     answer = dispatch.complete(common.gate(), "rerank", body, common.meter())
     if body.get("return_documents"):  # Cohere's API v2 does not
         reply = cohere_search.with_documents(json.loads(answer.body), body["documents"])
-        answer = answer._replace(body=openai.encoded(reply))
+        answer = answer._replace(body=openai_wire.encoded(reply))
     return common.whole(answer)

@@ -26,8 +26,8 @@ from llmgate import relay
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
-from llmgate.dialects import openai_resources
-from llmgate.dialects.openai_resources import Row
+from llmgate.dialects.openai import resources as openai_resources
+from llmgate.dialects.openai.resources import Row
 from llmgate.endpoints import bodies
 from llmgate.endpoints import common
 from llmgate.endpoints import passed

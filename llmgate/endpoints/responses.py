@@ -25,11 +25,11 @@ from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
-from llmgate.dialects import messages_plain
-from llmgate.dialects import responses
-from llmgate.dialects import responses_stream
 from llmgate.endpoints import common
 from llmgate.flows import Front
+from llmgate.fronts.anthropic import plain as front_plain
+from llmgate.fronts.responses import stream as front_stream
+from llmgate.fronts.responses import wire as front_wire
 
 blueprint = Blueprint("responses", __name__)
 
@@ -57,19 +57,19 @@ def _front(request: Body) -> Front:
     id, now = f"resp_{uuid.uuid4().hex}", int(time.time())
 
     def reply(chat: Reply) -> Mapping[str, Any]:
-        return responses.response_from_chat(chat, request, id, now)
+        return front_wire.response_from_chat(chat, request, id, now)
 
     def events(chunks: Iterator[Event]) -> Iterator[bytes]:
-        for event in responses_stream.response_events(chunks, request, id, now):
+        for event in front_stream.response_events(chunks, request, id, now):
             yield sse.encoded(event, event["type"]) if event else b""
 
-    return Front("chat", _chat, reply, events, messages_plain.plain)
+    return Front("chat", _chat, reply, events, front_plain.plain)
 
 
 def _chat(body: Body) -> Body:
     """Return the chat body for a Responses *body*; raises InvalidRequest."""
     try:
-        return responses.chat_from_response(body)
+        return front_wire.chat_from_response(body)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         lacks = f" it lacks '{error.args[0]}'" if isinstance(error, KeyError) else " look at it"
         raise errors.InvalidRequest(

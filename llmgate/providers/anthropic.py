@@ -17,10 +17,10 @@ from llmgate.contract import Events
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import anthropic
-from llmgate.dialects import anthropic_betas
-from llmgate.dialects import event_relay
-from llmgate.dialects import openai
+from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 
 _KEY_ENV = ("ANTHROPIC_API_KEY",)
@@ -42,18 +42,18 @@ def url(deployment: Deployment, path: str) -> str:
 
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call that asks Claude for what the chat *body* asks for."""
-    asked = anthropic.messages_from_chat(body, deployment.model, deployment.drop_params)
-    return openai.json_call(url(deployment, "/messages"), asked)
+    asked = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
+    return openai_wire.json_call(url(deployment, "/messages"), asked)
 
 
 def _parsed(message: Any, deployment: Deployment) -> Reply:
     """Return the chat completion that *message* stands for."""
-    return anthropic.chat_from_message(message)
+    return anthropic_wire.chat_from_message(message)
 
 
 def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield the chunks of a stream; raises UpstreamError and CutShort."""
-    return anthropic.chunks(pieces)
+    return anthropic_wire.chunks(pieces)
 
 
 def _native(path: str) -> Build:
@@ -67,7 +67,7 @@ def _native(path: str) -> Build:
 
 def _events(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield Anthropic's own events, less pings; raises UpstreamError and CutShort."""
-    return anthropic.whole(anthropic.decoded(pieces))
+    return anthropic_wire.whole(anthropic_wire.decoded(pieces))
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -87,15 +87,15 @@ ANTHROPIC = Provider(
     name="anthropic",
     base_url=_base_url,
     authorize=_authorize,
-    failure=anthropic.failure,
+    failure=anthropic_wire.failure,
     operations={
-        "chat": Operation(_chat, _parsed, _chunks, openai.usage, anthropic.PARAMS),
+        "chat": Operation(_chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS),
         "messages": Operation(
             _native("/messages"),
             stream=_events,
-            usage=anthropic.counted,
+            usage=anthropic_wire.counted,
             native=True,
-            relay=event_relay.relay(event_relay.ANTHROPIC),
+            relay=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
         ),
         "count_tokens": Operation(_native("/messages/count_tokens"), native=True),
     },

@@ -15,7 +15,7 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
@@ -52,7 +52,7 @@ def url(name: str, deployment: Deployment) -> str:
         query = {"api-version": deployment.api_version or VERSION}
         if "/openai/deployments/" not in base:
             base += f"/openai/deployments/{quote(deployment.model, safe='')}"
-    return f"{base}{openai.PATHS[name]}" + (f"?{urlencode(query)}" if query else "")
+    return f"{base}{openai_wire.PATHS[name]}" + (f"?{urlencode(query)}" if query else "")
 
 
 def _responses_url(deployment: Deployment) -> str:
@@ -60,7 +60,7 @@ def _responses_url(deployment: Deployment) -> str:
     base = deployment.api_base
     if not _is_v1(base):
         base = f"{base.partition('/openai/deployments/')[0]}/openai/v1"
-    return f"{base}{openai.path('responses')}"
+    return f"{base}{openai_wire.path('responses')}"
 
 
 def _is_v1(base: str) -> bool:
@@ -87,9 +87,13 @@ AZURE = Provider(
     name="azure",
     base_url=_base_url,
     authorize=_authorize,
-    failure=openai.failure,
+    failure=openai_wire.failure,
     operations={
-        **{name: operation(name, build(name)) for name in openai.PATHS if name != "moderations"},
+        **{
+            name: operation(name, build(name))
+            for name in openai_wire.PATHS
+            if name != "moderations"
+        },
         **responses(_responses_url),
     },
     env={

@@ -18,12 +18,12 @@ from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import aws_errors
-from llmgate.dialects import converse
-from llmgate.dialects import converse_answers
-from llmgate.dialects import invoke
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.bedrock import embeddings as bedrock_embeddings
+from llmgate.dialects.bedrock import errors as bedrock_errors
+from llmgate.dialects.bedrock import reply as bedrock_reply
+from llmgate.dialects.bedrock import request as bedrock_request
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import aws
 from llmgate.providers import credentials
 
@@ -39,42 +39,42 @@ def url(deployment: Deployment, action: str) -> str:
     base, there = deployment.api_base, aws.region_of(deployment.model)
     if there and base == _base_url(deployment.settings):
         base = _base_url({**deployment.settings, "aws_region_name": there})
-    model = str(deployment.settings.get("model_id") or converse.bare(deployment.model))
+    model = str(deployment.settings.get("model_id") or bedrock_request.bare(deployment.model))
     return f"{base}/model/{quote(model, safe='')}/{action}"
 
 
 def name(deployment: Deployment) -> str:
     """Return the name of the deployment's model, also where an ARN hides it."""
-    named = deployment.info.get("base_model") or converse.bare(deployment.model)
+    named = deployment.info.get("base_model") or bedrock_request.bare(deployment.model)
     return str(named).lower()
 
 
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call of Converse or, for a stream, of ConverseStream."""
     structured = deployment.info.get("supports_native_structured_output")
-    model = converse.Model(name(deployment), structured)
-    request = converse.request(body, model, deployment.drop_params)
+    model = bedrock_request.Model(name(deployment), structured)
+    request = bedrock_request.request(body, model, deployment.drop_params)
     streamed = bool(body.get("stream"))
     where = url(deployment, "converse-stream" if streamed else "converse")
     accepted = aws_eventstream.MEDIA_TYPE if streamed else "application/json"
-    return credentials.with_headers(openai.json_call(where, request), Accept=accepted)
+    return credentials.with_headers(openai_wire.json_call(where, request), Accept=accepted)
 
 
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
-    return invoke.parts(body, name(deployment))
+    return bedrock_embeddings.parts(body, name(deployment))
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call of InvokeModel for embeddings."""
-    request = invoke.request(body, name(deployment))
-    call = openai.json_call(url(deployment, "invoke"), request)
+    request = bedrock_embeddings.request(body, name(deployment))
+    call = openai_wire.json_call(url(deployment, "invoke"), request)
     return credentials.with_headers(call, Accept="application/json")
 
 
 def _embedded(said: Any, deployment: Deployment) -> Reply:
     """Return the embeddings that the deployment's model *said*."""
-    return invoke.reply(said, converse.bare(deployment.model))
+    return bedrock_embeddings.reply(said, bedrock_request.bare(deployment.model))
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -88,22 +88,22 @@ BEDROCK = Provider(
     name="bedrock",
     base_url=_base_url,
     authorize=_authorize,
-    failure=aws_errors.failure,
+    failure=bedrock_errors.failure,
     operations={
         "chat": Operation(
             _chat,
-            converse_answers.reply,
-            converse_answers.chunks,
-            usage=openai.usage,
-            params=converse.PARAMS,
+            bedrock_reply.reply,
+            bedrock_reply.chunks,
+            usage=openai_wire.usage,
+            params=bedrock_request.PARAMS,
         ),
         "embeddings": Operation(
             _embed,
             _embedded,
-            usage=openai.usage,
-            params=invoke.PARAMS,
+            usage=openai_wire.usage,
+            params=bedrock_embeddings.PARAMS,
             parts=_parts,
-            joined=vectors.joined,
+            joined=openai_embeddings.joined,
         ),
     },
     env={

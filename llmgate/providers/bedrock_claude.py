@@ -22,11 +22,11 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.contract import Usage
-from llmgate.dialects import anthropic
-from llmgate.dialects import anthropic_betas
-from llmgate.dialects import aws_errors
-from llmgate.dialects import event_relay
-from llmgate.dialects import openai
+from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.dialects.bedrock import errors as bedrock_errors
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import aws
 from llmgate.providers import bedrock
 
@@ -34,13 +34,13 @@ VERSION = "bedrock-2023-05-31"
 """The version of Anthropic's API, for bodies that name none."""
 
 _CLAUDE = "anthropic.claude"  # in the names of its models
-_relay = event_relay.relay(event_relay.ANTHROPIC)
+_relay = anthropic_relay.relay(anthropic_relay.ANTHROPIC)
 
 
 def _messages(body: Body, deployment: Deployment) -> Call:
     """Return the call that posts a *body* in Anthropic's own shape."""
     action = "invoke-with-response-stream" if body.get("stream") else "invoke"
-    return openai.json_call(bedrock.url(deployment, action), _invoked(body))
+    return openai_wire.json_call(bedrock.url(deployment, action), _invoked(body))
 
 
 def _invoked(body: Body) -> Body:
@@ -60,8 +60,8 @@ def _count(body: Body, deployment: Deployment) -> Call:
     model = f"{there}/" * bool(there) + model[model.index(_CLAUDE) :]
     settings = {key: value for key, value in deployment.settings.items() if key != "model_id"}
     url = bedrock.url(deployment._replace(model=model, settings=settings), "count-tokens")
-    packed = base64.b64encode(openai.encoded(asked)).decode()
-    return openai.json_call(url, {"input": {"invokeModel": {"body": packed}}})
+    packed = base64.b64encode(openai_wire.encoded(asked)).decode()
+    return openai_wire.json_call(url, {"input": {"invokeModel": {"body": packed}}})
 
 
 def _counted(said: Any, deployment: Deployment) -> Reply:
@@ -79,8 +79,8 @@ def _relayed(
 def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield what Claude streams as server-sent events; raises UpstreamError."""
     for headers, payload in aws_eventstream.messages(pieces):
-        if aws_errors.is_refusal(headers):
-            raise aws_errors.refusal(headers, payload)
+        if bedrock_errors.is_refusal(headers):
+            raise bedrock_errors.refusal(headers, payload)
         if headers.get(":event-type") == "chunk":
             event: dict[str, Any] = json.loads(base64.b64decode(json.loads(payload)["bytes"]))
             yield sse.encoded(event, event["type"])
@@ -89,7 +89,7 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 BEDROCK_CLAUDE = bedrock.BEDROCK._replace(
     operations={
         **bedrock.BEDROCK.operations,
-        "messages": Operation(_messages, usage=anthropic.counted, native=True, relay=_relayed),
+        "messages": Operation(_messages, usage=anthropic_wire.counted, native=True, relay=_relayed),
         "count_tokens": Operation(_count, _counted),
     }
 )

@@ -17,8 +17,8 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Provider
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
@@ -54,8 +54,8 @@ def _build(name: str) -> Build:
 
     def call(body: Body, deployment: Deployment) -> Call:
         if name == "embeddings":
-            body = vectors.in_text(body)
-        return call_to(f"{_models_url(deployment)}{openai.path(name)}", name, body, deployment)
+            body = openai_embeddings.in_text(body)
+        return call_to(f"{_models_url(deployment)}{openai_wire.path(name)}", name, body, deployment)
 
     return call
 
@@ -74,8 +74,8 @@ def failure(body: Any) -> Failure:
     """Return what an error *body* says: Cloudflare's envelope, or an error of OpenAI's shape."""
     told = body.get("errors") if isinstance(body, dict) else None
     if not (isinstance(told, list) and told and isinstance(told[0], dict)):
-        return openai.failure(body)
-    found = openai.failure({"error": told[0]})
+        return openai_wire.failure(body)
+    found = openai_wire.failure({"error": told[0]})
     known = _FAILURES.get(told[0].get("code"))
     return known._replace(message=found.message) if known else found
 

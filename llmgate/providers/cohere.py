@@ -17,11 +17,11 @@ from llmgate.contract import Events
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import cohere
-from llmgate.dialects import cohere_search
-from llmgate.dialects import cohere_stream
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import cohere
+from llmgate.dialects.others import cohere_search
+from llmgate.dialects.others import cohere_stream
 from llmgate.providers import credentials
 from llmgate.schema import parameters
 
@@ -42,7 +42,7 @@ def _url(deployment: Deployment, path: str) -> str:
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     body = cohere.chat_body({**body, "model": deployment.model})
-    return openai.json_call(_url(deployment, "/v2/chat"), body)
+    return openai_wire.json_call(_url(deployment, "/v2/chat"), body)
 
 
 def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
@@ -60,14 +60,14 @@ _MOST_INPUTS = 96  # in one call
 
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
-    return vectors.parts(body, _MOST_INPUTS)
+    return openai_embeddings.parts(body, _MOST_INPUTS)
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call for an embeddings *body*."""
     input_type = str(deployment.settings.get("input_type") or "search_document")
     body = cohere_search.embed_body({**body, "model": deployment.model}, input_type)
-    return openai.json_call(_url(deployment, "/v2/embed"), body)
+    return openai_wire.json_call(_url(deployment, "/v2/embed"), body)
 
 
 def _embeddings(reply: Any, deployment: Deployment) -> Reply:
@@ -78,7 +78,7 @@ def _embeddings(reply: Any, deployment: Deployment) -> Reply:
 def _rerank(body: Body, deployment: Deployment) -> Call:
     """Return the call for a rerank *body*."""
     body = cohere_search.rerank_body({**body, "model": deployment.model})
-    return openai.json_call(_url(deployment, "/v2/rerank"), body)
+    return openai_wire.json_call(_url(deployment, "/v2/rerank"), body)
 
 
 def _base_url(settings: Mapping[str, Any]) -> str:
@@ -96,10 +96,10 @@ COHERE = Provider(
         "embeddings": Operation(
             _embed,
             _embeddings,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=parameters.OPENAI["embeddings"] - {"user"},
             parts=_parts,
-            joined=vectors.joined,
+            joined=openai_embeddings.joined,
         ),
         "rerank": Operation(_rerank, usage=cohere_search.rerank_usage),
     },

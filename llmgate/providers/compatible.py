@@ -16,15 +16,15 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.contract import Row
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
 from llmgate.schema import parameters
 
 _TEXT = ("chat", "completions", "embeddings")
-_ALL = tuple(openai.PATHS)
+_ALL = tuple(openai_wire.PATHS)
 _MAX_TOKENS = (("max_completion_tokens", "max_tokens"),)
 _MISTRAL = Row(
     base_url="https://api.mistral.ai/v1",
@@ -251,7 +251,7 @@ def provider(name: str, row: Row) -> Provider:
         name=name,
         base_url=base_url,
         authorize=credentials.bearer(row.key_env),
-        failure=openai.failure,
+        failure=openai_wire.failure,
         operations={op: operation(op, build(op, row), taken(op, row)) for op in row.operations},
         env={
             "api_key": row.key_env or optional_key,
@@ -282,8 +282,8 @@ def build(name: str, row: Row) -> Build:
             deployment = deployment._replace(model=row.model_prefix + deployment.model)
         body = {renamed.get(key, key): value for key, value in body.items()}
         if row.text_only and name == "embeddings":
-            body = vectors.in_text(body)
-        url = f"{deployment.api_base}{openai.path(name)}"
+            body = openai_embeddings.in_text(body)
+        url = f"{deployment.api_base}{openai_wire.path(name)}"
         return call_to(url, name, body, deployment, asks_usage)
 
     return call

@@ -16,9 +16,9 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.contract import passed_on
-from llmgate.dialects import databricks
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import databricks
 from llmgate.providers import credentials
 
 _KEY_ENV = ("DATABRICKS_API_KEY", "DATABRICKS_TOKEN")
@@ -38,7 +38,7 @@ def _base_url(settings: Mapping[str, Any]) -> str:
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     sent = {**databricks.chat_body(body), "model": deployment.model}
-    return openai.json_call(f"{deployment.api_base}{openai.path('chat')}", sent)
+    return openai_wire.json_call(f"{deployment.api_base}{openai_wire.path('chat')}", sent)
 
 
 def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
@@ -48,14 +48,14 @@ def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
 
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
-    return vectors.parts(body, _MOST_INPUTS)
+    return openai_embeddings.parts(body, _MOST_INPUTS)
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call for an embeddings *body*, whose vectors come as numbers."""
     sent = {key: value for key, value in body.items() if key != "encoding_format"}
-    url = f"{deployment.api_base}{openai.path('embeddings')}"
-    return openai.json_call(url, {**sent, "model": deployment.model})
+    url = f"{deployment.api_base}{openai_wire.path('embeddings')}"
+    return openai_wire.json_call(url, {**sent, "model": deployment.model})
 
 
 DATABRICKS = Provider(
@@ -65,15 +65,15 @@ DATABRICKS = Provider(
     failure=databricks.failure,
     operations={
         "chat": Operation(
-            _chat, _chat_reply, databricks.chat_chunks, openai.usage, databricks.PARAMS
+            _chat, _chat_reply, databricks.chat_chunks, openai_wire.usage, databricks.PARAMS
         ),
         "embeddings": Operation(
             _embed,
             passed_on,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=frozenset({"model", "input", "encoding_format"}),
             parts=_parts,
-            joined=vectors.joined,
+            joined=openai_embeddings.joined,
         ),
     },
     env={"api_key": _KEY_ENV, "api_base": ("DATABRICKS_API_BASE", "DATABRICKS_HOST")},

@@ -23,7 +23,7 @@ from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.openai import build
 from llmgate.providers.openai import operation
 
@@ -58,7 +58,7 @@ def answer(call: Call) -> Answer:
         events = [*_chunks(path, body, _SAID[path](body)), b"[DONE]"]
         return _answer("text/event-stream", map(_event, events))
     reply = _completion(path, body) if path in _SAID else _REPLIES[path](body)
-    return _answer("application/json", iter([openai.encoded(reply)]))
+    return _answer("application/json", iter([openai_wire.encoded(reply)]))
 
 
 def _answer(content_type: str, pieces: Iterator[bytes]) -> Answer:
@@ -231,7 +231,7 @@ ECHO = Provider(
     name="echo",
     base_url=_base_url,
     authorize=_authorize,
-    failure=openai.failure,
+    failure=openai_wire.failure,
     operations={name: operation(name, build(name)) for name in _OPERATIONS},
     answer=answer,
 )

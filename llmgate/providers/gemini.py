@@ -19,14 +19,14 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.dialects import gemini_embeddings
-from llmgate.dialects import gemini_failure
-from llmgate.dialects import gemini_reply
-from llmgate.dialects import gemini_request
-from llmgate.dialects import generate_native
-from llmgate.dialects import generate_relay
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.gemini import embeddings as gemini_embeddings
+from llmgate.dialects.gemini import errors as gemini_errors
+from llmgate.dialects.gemini import reply as gemini_reply
+from llmgate.dialects.gemini import request as gemini_request
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.fronts.gemini import native as front_native
+from llmgate.fronts.gemini import relay as front_relay
 from llmgate.providers import credentials
 
 _KEY_ENV = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -53,12 +53,12 @@ def resource(model: str, collection: str) -> str:
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     url = f"{deployment.api_base}/{resource(deployment.model, 'models')}:{method(body)}"
-    return openai.json_call(url, gemini_request.request(body, deployment))
+    return openai_wire.json_call(url, gemini_request.request(body, deployment))
 
 
 def generate(url: str, body: Body) -> Call:
     """Return the call that posts a *body* in Gemini's own shape to the model at *url*."""
-    return openai.json_call(f"{url}:{method(body)}", generate_native.request(body))
+    return openai_wire.json_call(f"{url}:{method(body)}", front_native.request(body))
 
 
 _Made: TypeAlias = Callable[[Body, str], Body]
@@ -70,7 +70,7 @@ def _native(method: str, made: _Made) -> Build:
 
     def call(body: Body, deployment: Deployment) -> Call:
         model = resource(deployment.model, "models")
-        return openai.json_call(f"{deployment.api_base}/{model}:{method}", made(body, model))
+        return openai_wire.json_call(f"{deployment.api_base}/{model}:{method}", made(body, model))
 
     return call
 
@@ -82,7 +82,7 @@ def _generate(body: Body, deployment: Deployment) -> Call:
 
 def operation(build: Build) -> Operation:
     """Return the operation that *build* makes calls for: its bytes are passed on as they came."""
-    return Operation(build, usage=generate_relay.usage, native=True, relay=generate_relay.relayed)
+    return Operation(build, usage=front_relay.usage, native=True, relay=front_relay.relayed)
 
 
 _MOST_INPUTS = 100  # in one call
@@ -90,14 +90,14 @@ _MOST_INPUTS = 100  # in one call
 
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
-    return vectors.parts(body, _MOST_INPUTS)
+    return openai_embeddings.parts(body, _MOST_INPUTS)
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call for an embeddings *body*."""
     model = resource(deployment.model, "models")
     request = gemini_embeddings.batch(body, model)
-    return openai.json_call(f"{deployment.api_base}/{model}:batchEmbedContents", request)
+    return openai_wire.json_call(f"{deployment.api_base}/{model}:batchEmbedContents", request)
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -117,27 +117,27 @@ GEMINI = Provider(
     name="gemini",
     base_url=_base_url,
     authorize=_authorize,
-    failure=gemini_failure.failure,
+    failure=gemini_errors.failure,
     operations={
         "chat": Operation(
             _chat,
             parse=gemini_reply.completion,
             stream=gemini_reply.chunks,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=gemini_request.PARAMS,
         ),
         "embeddings": Operation(
             _embed,
             parse=gemini_embeddings.reply,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=gemini_embeddings.PARAMS,
             parts=_parts,
-            joined=vectors.joined,
+            joined=openai_embeddings.joined,
         ),
         "generate": operation(_generate),
-        "generate_count": operation(_native("countTokens", generate_native.count)),
-        "embed_content": operation(_native("embedContent", generate_native.embed_one)),
-        "embed_contents": operation(_native("batchEmbedContents", generate_native.embed_many)),
+        "generate_count": operation(_native("countTokens", front_native.count)),
+        "embed_content": operation(_native("embedContent", front_native.embed_one)),
+        "embed_contents": operation(_native("batchEmbedContents", front_native.embed_many)),
     },
     env={"api_key": _KEY_ENV, "api_base": ("GEMINI_API_BASE",)},
 )

@@ -17,8 +17,8 @@ from llmgate.contract import Events
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import ollama
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import ollama
 from llmgate.providers import credentials
 from llmgate.schema import parameters
 
@@ -40,7 +40,7 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     if deployment.drop_params:
         body = ollama.unforced(body)
     body = ollama.chat_body({**body, "model": deployment.model})
-    return openai.json_call(_url(deployment, "/api/chat"), body)
+    return openai_wire.json_call(_url(deployment, "/api/chat"), body)
 
 
 def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
@@ -56,7 +56,7 @@ def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call for an embeddings *body*."""
     body = ollama.embed_body({**body, "model": deployment.model})
-    return openai.json_call(_url(deployment, "/api/embed"), body)
+    return openai_wire.json_call(_url(deployment, "/api/embed"), body)
 
 
 def _embeddings(reply: Any, deployment: Deployment) -> Reply:
@@ -75,11 +75,11 @@ OLLAMA_CHAT = Provider(
     authorize=credentials.bearer(()),
     failure=ollama.failure,
     operations={
-        "chat": Operation(_chat, _chat_reply, _chunks, openai.usage, _CHAT),
+        "chat": Operation(_chat, _chat_reply, _chunks, openai_wire.usage, _CHAT),
         "embeddings": Operation(
             _embed,
             _embeddings,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=parameters.OPENAI["embeddings"] - {"user"},
         ),
     },

@@ -15,9 +15,9 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.dialects import event_relay
-from llmgate.dialects import openai
-from llmgate.dialects import openai_relay
+from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.openai import relay as openai_relay
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 
 _KEY_ENV = ("OPENAI_API_KEY",)
@@ -25,7 +25,7 @@ _KEY_ENV = ("OPENAI_API_KEY",)
 
 def build(name: str, asks_usage: bool = True) -> Build:
     """Return the function that builds calls of the operation called *name*."""
-    path = openai.path(name)
+    path = openai_wire.path(name)
 
     def call(body: Body, deployment: Deployment) -> Call:
         return call_to(f"{deployment.api_base}{path}", name, body, deployment, asks_usage)
@@ -38,19 +38,19 @@ def call_to(
 ) -> Call:
     """Return the call to *url* for the operation called *name*, for the deployment's model."""
     body = {**body, "model": deployment.model}
-    if name in openai.FORMS:
-        return openai.form_call(url, body)
-    if name in openai.STREAMED and asks_usage:
-        body = openai.usage_asked(body)
-    return openai.json_call(url, body)
+    if name in openai_wire.FORMS:
+        return openai_wire.form_call(url, body)
+    if name in openai_wire.STREAMED and asks_usage:
+        body = openai_wire.usage_asked(body)
+    return openai_wire.json_call(url, body)
 
 
 def operation(name: str, build: Build, params: frozenset[str] | None = None) -> Operation:
     """Return the operation called *name* on OpenAI's wire, its requests made by *build*."""
-    streamed = openai.chunks if name in openai.STREAMED else None
-    relay = openai_relay.relayed if name in openai.STREAMED else None
+    streamed = openai_wire.chunks if name in openai_wire.STREAMED else None
+    relay = openai_relay.relayed if name in openai_wire.STREAMED else None
     return Operation(
-        build, stream=streamed, usage=openai.usage, params=params, native=True, relay=relay
+        build, stream=streamed, usage=openai_wire.usage, params=params, native=True, relay=relay
     )
 
 
@@ -61,21 +61,21 @@ def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
     """
 
     def call(body: Body, deployment: Deployment) -> Call:
-        return openai.json_call(url(deployment), {**body, "model": deployment.model})
+        return openai_wire.json_call(url(deployment), {**body, "model": deployment.model})
 
     def stored(body: Body, deployment: Deployment) -> Call:
         return Call(body["method"], f"{url(deployment)}/{body['path']}", {})
 
-    relay = event_relay.relay(event_relay.RESPONSES)
+    relay = anthropic_relay.relay(anthropic_relay.RESPONSES)
     return {
-        "responses": Operation(call, usage=openai.usage, native=True, relay=relay),
+        "responses": Operation(call, usage=openai_wire.usage, native=True, relay=relay),
         "stored_responses": Operation(stored, native=True),
     }
 
 
 def _responses_url(deployment: Deployment) -> str:
     """Return where the Responses API is."""
-    return f"{deployment.api_base}{openai.path('responses')}"
+    return f"{deployment.api_base}{openai_wire.path('responses')}"
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -99,9 +99,9 @@ OPENAI = Provider(
     name="openai",
     base_url=_base_url,
     authorize=_authorize,
-    failure=openai.failure,
+    failure=openai_wire.failure,
     operations={
-        **{name: operation(name, build(name)) for name in openai.PATHS},
+        **{name: operation(name, build(name)) for name in openai_wire.PATHS},
         **responses(_responses_url),
     },
     env={

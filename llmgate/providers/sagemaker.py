@@ -19,9 +19,9 @@ from llmgate.contract import Events
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import aws_errors
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.bedrock import errors as bedrock_errors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import aws
 from llmgate.providers import credentials
 
@@ -39,7 +39,7 @@ def _call(deployment: Deployment, action: str, body: Body) -> Call:
     The setting `model_id` names one of several models (inference components) of an endpoint.
     """
     url = f"{deployment.api_base}/endpoints/{quote(deployment.model, safe='')}/{action}"
-    call = credentials.with_headers(openai.json_call(url, body), Accept="application/json")
+    call = credentials.with_headers(openai_wire.json_call(url, body), Accept="application/json")
     component = deployment.settings.get("model_id")
     if component:
         return credentials.with_headers(call, X_Amzn_SageMaker_Inference_Component=str(component))
@@ -50,19 +50,19 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat; what the container calls its model is `hf_model_name`."""
     named = deployment.settings.get("hf_model_name") or deployment.model
     action = "invocations-response-stream" if body.get("stream") else "invocations"
-    return _call(deployment, action, {**openai.usage_asked(body), "model": named})
+    return _call(deployment, action, {**openai_wire.usage_asked(body), "model": named})
 
 
 def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield the chunks of a stream: the container's own, in the parts of an event stream."""
-    yield from openai.chunks(_parts(pieces), deployment)
+    yield from openai_wire.chunks(_parts(pieces), deployment)
 
 
 def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the container's bytes; raises UpstreamError for an error among them."""
     for headers, payload in aws_eventstream.messages(pieces):
-        if aws_errors.is_refusal(headers):
-            raise aws_errors.refusal(headers, payload)
+        if bedrock_errors.is_refusal(headers):
+            raise bedrock_errors.refusal(headers, payload)
         yield payload
 
 
@@ -74,7 +74,7 @@ def _embed(body: Body, deployment: Deployment) -> Call:
     """
     field = str(deployment.settings.get("sagemaker_input_field") or "inputs")
     others = {key: value for key, value in body.items() if key not in _EMBEDDING_PARAMS}
-    texts = vectors.texts(body)
+    texts = openai_embeddings.texts(body)
     return _call(deployment, "invocations", {field: texts, **others})
 
 
@@ -92,8 +92,8 @@ def _embedded(said: Any, deployment: Deployment) -> Reply:
     rows = [row["embedding"] if isinstance(row, dict) else row for row in found]
     if rows and not isinstance(rows[0], list):
         rows = [rows]
-    tokens = openai.usage(said).get("prompt_tokens", 0) if isinstance(said, dict) else 0
-    return vectors.embedding_list(rows, deployment.model, int(tokens))
+    tokens = openai_wire.usage(said).get("prompt_tokens", 0) if isinstance(said, dict) else 0
+    return openai_embeddings.embedding_list(rows, deployment.model, int(tokens))
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -105,10 +105,12 @@ SAGEMAKER = Provider(
     name="sagemaker",
     base_url=_base_url,
     authorize=_authorize,
-    failure=aws_errors.failure,
+    failure=bedrock_errors.failure,
     operations={
-        "chat": Operation(_chat, stream=_chunks, usage=openai.usage),
-        "embeddings": Operation(_embed, _embedded, usage=openai.usage, params=_EMBEDDING_PARAMS),
+        "chat": Operation(_chat, stream=_chunks, usage=openai_wire.usage),
+        "embeddings": Operation(
+            _embed, _embedded, usage=openai_wire.usage, params=_EMBEDDING_PARAMS
+        ),
     },
     env=aws.ENV,
     settings=aws.SETTINGS | {"hf_model_name", "sagemaker_input_field"},

@@ -15,12 +15,12 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.dialects import gemini_embeddings
-from llmgate.dialects import gemini_failure
-from llmgate.dialects import gemini_reply
-from llmgate.dialects import gemini_request
-from llmgate.dialects import generate_native
-from llmgate.dialects import openai
+from llmgate.dialects.gemini import embeddings as gemini_embeddings
+from llmgate.dialects.gemini import errors as gemini_errors
+from llmgate.dialects.gemini import reply as gemini_reply
+from llmgate.dialects.gemini import request as gemini_request
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.fronts.gemini import native as front_native
 from llmgate.providers import credentials
 from llmgate.providers import gemini
 from llmgate.providers import vertex_login
@@ -81,25 +81,25 @@ def _named(value: Any, setting: str) -> str:
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     url = f"{models_url(deployment, 'google')}:{gemini.method(body)}"
-    return openai.json_call(url, gemini_request.request(body, deployment))
+    return openai_wire.json_call(url, gemini_request.request(body, deployment))
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
     """Return the call for an embeddings *body*; Gemini's own models have a method of theirs."""
     build = gemini_embeddings.vertex if "gemini" in deployment.model else gemini_embeddings.predict
     method, request = build(body)
-    return openai.json_call(f"{models_url(deployment, 'google')}:{method}", request)
+    return openai_wire.json_call(f"{models_url(deployment, 'google')}:{method}", request)
 
 
 def _generate(body: Body, deployment: Deployment) -> Call:
     """Return the call for a *body* in Gemini's own shape."""
-    return gemini.generate(models_url(deployment, "google"), generate_native.with_roles(body))
+    return gemini.generate(models_url(deployment, "google"), front_native.with_roles(body))
 
 
 def _count(body: Body, deployment: Deployment) -> Call:
     """Return the call that counts the tokens of a *body* in Gemini's own shape."""
     url = f"{models_url(deployment, 'google')}:countTokens"
-    return openai.json_call(url, generate_native.count_plainly(body))
+    return openai_wire.json_call(url, front_native.count_plainly(body))
 
 
 def authorize(call: Call, deployment: Deployment) -> Call:
@@ -131,19 +131,19 @@ VERTEX = Provider(
     name="vertex_ai",
     base_url=base_url,
     authorize=authorize,
-    failure=gemini_failure.failure,
+    failure=gemini_errors.failure,
     operations={
         "chat": Operation(
             _chat,
             parse=gemini_reply.completion,
             stream=gemini_reply.chunks,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=gemini_request.PARAMS,
         ),
         "embeddings": Operation(
             _embed,
             parse=gemini_embeddings.reply,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=gemini_embeddings.PARAMS,
         ),
         "generate": gemini.operation(_generate),

@@ -16,11 +16,11 @@ from llmgate.contract import Failure
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import anthropic
-from llmgate.dialects import anthropic_betas
-from llmgate.dialects import event_relay
-from llmgate.dialects import gemini_failure
-from llmgate.dialects import openai
+from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.dialects.gemini import errors as gemini_errors
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import vertex
 
 VERSION = "vertex-2023-10-16"
@@ -31,7 +31,7 @@ _COUNTER = "count-tokens"  # stands in the model's place
 
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call that asks Claude for what the chat *body* asks for."""
-    asked = anthropic.messages_from_chat(body, deployment.model, deployment.drop_params)
+    asked = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
     return _messages(asked, deployment)
 
 
@@ -52,36 +52,36 @@ def _count(body: Body, deployment: Deployment) -> Call:
 
 def _parsed(message: Any, deployment: Deployment) -> Reply:
     """Return the chat completion that *message* stands for."""
-    return anthropic.chat_from_message(message)
+    return anthropic_wire.chat_from_message(message)
 
 
 def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield the chunks of a stream; raises UpstreamError and CutShort."""
-    return anthropic.chunks(pieces)
+    return anthropic_wire.chunks(pieces)
 
 
 def _events(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield Anthropic's own events, less pings; raises UpstreamError and CutShort."""
-    return anthropic.whole(anthropic.decoded(pieces))
+    return anthropic_wire.whole(anthropic_wire.decoded(pieces))
 
 
 def _failure(body: Any) -> Failure:
     """Return what an error *body* says: Anthropic's, or Google's before it came so far."""
     if isinstance(body, dict) and body.get("type") == "error":
-        return anthropic.failure(body)
-    return gemini_failure.failure(body)
+        return anthropic_wire.failure(body)
+    return gemini_errors.failure(body)
 
 
 VERTEX_CLAUDE = vertex.VERTEX._replace(
     failure=_failure,
     operations={
-        "chat": Operation(_chat, _parsed, _chunks, openai.usage, anthropic.PARAMS),
+        "chat": Operation(_chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS),
         "messages": Operation(
             _messages,
             stream=_events,
-            usage=anthropic.counted,
+            usage=anthropic_wire.counted,
             native=True,
-            relay=event_relay.relay(event_relay.ANTHROPIC),
+            relay=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
         ),
         "count_tokens": Operation(_count, native=True),
     },

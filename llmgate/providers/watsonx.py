@@ -19,9 +19,9 @@ from llmgate.contract import Login
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
-from llmgate.dialects import watsonx
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.others import watsonx
 from llmgate.providers import credentials
 
 VERSION = "2025-02-06"
@@ -54,7 +54,7 @@ def _call(deployment: Deployment, action: str, body: Body) -> Call:
     else:
         path, body = f"text/{action}", {**body, "model_id": model, **_place(deployment)}
     query = urlencode({"version": deployment.api_version or VERSION})
-    return openai.json_call(f"{deployment.api_base}/ml/v1/{path}?{query}", body)
+    return openai_wire.json_call(f"{deployment.api_base}/ml/v1/{path}?{query}", body)
 
 
 def _place(deployment: Deployment) -> dict[str, str]:
@@ -82,7 +82,7 @@ def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
 
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
-    return vectors.parts(body, _MOST_INPUTS)
+    return openai_embeddings.parts(body, _MOST_INPUTS)
 
 
 def _embed(body: Body, deployment: Deployment) -> Call:
@@ -134,14 +134,16 @@ WATSONX = Provider(
     authorize=_authorize,
     failure=watsonx.failure,
     operations={
-        "chat": Operation(_chat, _chat_reply, watsonx.chat_chunks, openai.usage, watsonx.PARAMS),
+        "chat": Operation(
+            _chat, _chat_reply, watsonx.chat_chunks, openai_wire.usage, watsonx.PARAMS
+        ),
         "embeddings": Operation(
             _embed,
             _embeddings,
-            usage=openai.usage,
+            usage=openai_wire.usage,
             params=frozenset({"model", "input", "encoding_format"}),
             parts=_parts,
-            joined=vectors.joined,
+            joined=openai_embeddings.joined,
         ),
     },
     env=_ENV,

@@ -33,7 +33,7 @@ from testing.upstream import sse
 
 from llmgate import config
 from llmgate import create_app
-from llmgate.dialects import openai_resources
+from llmgate.dialects.openai import resources as openai_resources
 
 if int(openai.VERSION.partition(".")[0]) < 3:
     pytest.skip("the SDK of today has the resources", allow_module_level=True)

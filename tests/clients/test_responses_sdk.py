@@ -15,10 +15,10 @@ from testing.upstream import answer
 from testing.upstream import json_answer
 
 from llmgate.codecs import sse
-from llmgate.dialects import cohere_stream
-from llmgate.dialects import ollama
-from llmgate.dialects import responses
-from llmgate.dialects import responses_stream
+from llmgate.dialects.others import cohere_stream
+from llmgate.dialects.others import ollama
+from llmgate.fronts.responses import stream as front_stream
+from llmgate.fronts.responses import wire as front_wire
 
 
 class City(pydantic.BaseModel):
@@ -37,7 +37,7 @@ def chunk(delta: Any, finish: str | None = None) -> dict[str, Any]:
 
 
 def plays(upstream: Upstream, chunks: Iterator[Any]) -> None:
-    events = responses_stream.response_events(chunks, {"model": "m"}, "resp_x", 7)
+    events = front_stream.response_events(chunks, {"model": "m"}, "resp_x", 7)
     pieces = [sse.encoded(event, event["type"]) for event in events]
     upstream.plays(answer(pieces, headers={"content-type": "text/event-stream"}))
 
@@ -113,10 +113,10 @@ def test_a_parsed_answer_is_read(upstream: Upstream, client: openai.OpenAI) -> N
     message = {"role": "assistant", "content": '{"city":"Köln"}'}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     reply = {"id": "c", "model": "m-1", "choices": [choice], "usage": None}
-    upstream.plays(json_answer(responses.response_from_chat(reply, {"model": "m"}, "resp_x", 7)))
+    upstream.plays(json_answer(front_wire.response_from_chat(reply, {"model": "m"}, "resp_x", 7)))
 
     got = client.responses.parse(model="m", input="Hi", text_format=City)
-    asked = responses.chat_from_response(upstream.requests[0].json)
+    asked = front_wire.chat_from_response(upstream.requests[0].json)
 
     assert got.output_parsed == City(city="Köln")
     assert asked["response_format"]["json_schema"]["name"] == "City"

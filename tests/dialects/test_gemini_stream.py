@@ -14,7 +14,7 @@ from testing import samples
 
 from llmgate import errors
 from llmgate.contract import Deployment
-from llmgate.dialects import gemini_reply
+from llmgate.dialects.gemini import reply as gemini_reply
 
 SAMPLES = samples.names("gemini", "stream_")
 

@@ -7,14 +7,14 @@ from anthropic import types
 from testing import anthropic_samples as samples
 from testing import openai_bodies as bodies
 
-from llmgate.dialects import anthropic
-from llmgate.dialects import messages
-from llmgate.dialects.messages_stream import stop_reason
+from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.fronts.anthropic import wire as front_wire
+from llmgate.fronts.anthropic.stream import stop_reason
 
 
 def message(said: dict[str, Any], finish: str = "stop", **over: Any) -> dict[str, Any]:
     choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}
-    found = messages.message_from_chat({"id": "x", "choices": [choice], **over}, "m")
+    found = front_wire.message_from_chat({"id": "x", "choices": [choice], **over}, "m")
     types.Message.model_validate(found)
     return found
 
@@ -22,7 +22,7 @@ def message(said: dict[str, Any], finish: str = "stop", **over: Any) -> dict[str
 def test_a_completion_is_a_message() -> None:
     reply = bodies.chat_completion("Hello there!") | {"usage": bodies.usage(9, 12, cached=4)}
 
-    got = messages.message_from_chat(reply, "claude-x")
+    got = front_wire.message_from_chat(reply, "claude-x")
 
     types.Message.model_validate(got)
     assert got == {
@@ -46,7 +46,7 @@ def test_a_completion_is_a_message() -> None:
 def test_there_and_back_is_the_same_message(name: str) -> None:
     sample = samples.message(name)
 
-    got = messages.message_from_chat(anthropic.chat_from_message(sample), sample["model"])
+    got = front_wire.message_from_chat(anthropic_wire.chat_from_message(sample), sample["model"])
 
     for block in sample["content"]:
         block.pop("citations", None)

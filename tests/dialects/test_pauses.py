@@ -9,9 +9,9 @@ from testing import anthropic_samples
 from testing.upstream import chat_chunks
 
 from llmgate.contract import PAUSE
-from llmgate.dialects import anthropic
-from llmgate.dialects import completions
-from llmgate.dialects import messages_stream
+from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.fronts import completions
+from llmgate.fronts.anthropic import stream as front_stream
 
 CHUNKS = chat_chunks("Hel", "lo")
 
@@ -24,10 +24,10 @@ def paused(events: list[Any]) -> Iterator[Any]:
 
 def test_anthropics_stream_pauses_between_its_events() -> None:
     data = anthropic_samples.stream(anthropic_samples.events("text"))
-    whole = list(anthropic.chunks(iter([data])))
+    whole = list(anthropic_wire.chunks(iter([data])))
     at = data.index(b"\n\n") + 2
 
-    got = list(anthropic.chunks(iter([data[:at], b"", data[at:]])))
+    got = list(anthropic_wire.chunks(iter([data[:at], b"", data[at:]])))
 
     assert PAUSE in got[1:-1]
     assert [chunk for chunk in got if chunk] == whole
@@ -41,9 +41,7 @@ def test_completions_pause_where_the_chat_does() -> None:
 
 
 def test_messages_pause_where_the_chat_does() -> None:
-    got = list(messages_stream.message_events(paused(CHUNKS), "m"))
+    got = list(front_stream.message_events(paused(CHUNKS), "m"))
 
     assert got.count(PAUSE) == len(CHUNKS)
-    assert [event for event in got if event] == list(
-        messages_stream.message_events(iter(CHUNKS), "m")
-    )
+    assert [event for event in got if event] == list(front_stream.message_events(iter(CHUNKS), "m"))

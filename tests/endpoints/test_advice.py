@@ -9,7 +9,7 @@ from testing.gateway import deployment
 from testing.inprocess import failed
 from testing.inprocess import posted
 
-from llmgate.dialects import anthropic
+from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.schema import parameters
 
 PARAMS = "/utils/supported_openai_params"
@@ -28,7 +28,7 @@ def client(app_for: Callable[..., FlaskClient]) -> FlaskClient:
     [
         ("gpt", parameters.OPENAI["chat"]),
         ("any/gpt-4o", parameters.OPENAI["chat"]),
-        ("claude", anthropic.PARAMS),
+        ("claude", anthropic_wire.PARAMS),
         ("jina", parameters.OPENAI["embeddings"]),
     ],
 )

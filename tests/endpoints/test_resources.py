@@ -16,7 +16,7 @@ from testing.upstream import error_body
 from testing.upstream import event
 from testing.upstream import json_answer
 
-from llmgate.dialects import openai_resources
+from llmgate.dialects.openai import resources as openai_resources
 
 AppFor = Callable[..., FlaskClient]
 BATCH = {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}

@@ -8,7 +8,7 @@ import pytest
 from llmgate import errors
 from llmgate.contract import Call
 from llmgate.contract import Deployment
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.azure import AZURE
 from llmgate.providers.azure import VERSION
 
@@ -34,12 +34,12 @@ def test_an_operation_is_below_its_deployment(name: str) -> None:
 
     assert call.method == "POST"
     assert call.url == (
-        f"{RESOURCE}/openai/deployments/gpt-4o-eu{openai.PATHS[name]}?api-version=2024-10-21"
+        f"{RESOURCE}/openai/deployments/gpt-4o-eu{openai_wire.PATHS[name]}?api-version=2024-10-21"
     )
 
 
 def test_azure_has_what_openai_has_but_moderations() -> None:
-    assert set(AZURE.operations) == {*openai.PATHS, *RESPONSES} - {"moderations"}
+    assert set(AZURE.operations) == {*openai_wire.PATHS, *RESPONSES} - {"moderations"}
 
 
 @pytest.mark.parametrize(

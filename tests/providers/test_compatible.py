@@ -13,7 +13,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Row
 from llmgate.contract import Upload
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
 from llmgate.schema import parameters
@@ -39,13 +39,13 @@ def built(name: str, op: str, body: Any) -> Any:
 @pytest.mark.parametrize(("name", "op"), MATRIX)
 def test_each_operation_of_each_row_is_openais(name: str, op: str) -> None:
     file = Upload("a.wav", "audio/wav", io.BytesIO(b"RIFF"), 4)
-    body = {"model": "g", **({"file": file} if op in openai.FORMS else {"x": [1], "a": "ü"})}
+    body = {"model": "g", **({"file": file} if op in openai_wire.FORMS else {"x": [1], "a": "ü"})}
     row = PROVIDERS[name]
 
     call = row.operations[op].build(body, deployment(name))
     signed = row.authorize(call, deployment(name))
 
-    assert (call.method, call.url) == ("POST", f"{BASE}{openai.path(op)}")
+    assert (call.method, call.url) == ("POST", f"{BASE}{openai_wire.path(op)}")
     assert signed == call._replace(headers={**call.headers, "Authorization": "Bearer k-1"})
     if isinstance(call.data, Form):
         assert call.headers == {"Content-Type": call.data.content_type}
@@ -71,7 +71,7 @@ def test_a_row_makes_sense(name: str, row: Row) -> None:
         not row.base_url
     )
     assert not row.base_url.endswith("/")
-    assert set(row.operations) <= {*openai.PATHS, "rerank"}
+    assert set(row.operations) <= {*openai_wire.PATHS, "rerank"}
     assert len(set(row.operations)) == len(row.operations)
     assert {*row.drop, *(ours for ours, _ in row.rename)} <= parameters.OPENAI["chat"] | {"seed"}
     assert all(variable.isupper() for variable in (*row.key_env, *row.base_env))
@@ -116,7 +116,9 @@ def test_what_a_row_renames_goes_by_its_name(name: str, row: Row) -> None:
         }
 
 
-@pytest.mark.parametrize(("name", "op"), [each for each in MATRIX if each[1] in openai.STREAMED])
+@pytest.mark.parametrize(
+    ("name", "op"), [each for each in MATRIX if each[1] in openai_wire.STREAMED]
+)
 def test_usage_is_asked_for_where_it_is_taken(name: str, op: str) -> None:
     got = built(name, op, {"model": "g", "stream": True})
 

@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletionChunk
 from llmgate import errors
 from llmgate.contract import Call
 from llmgate.contract import Deployment
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import echo
 from llmgate.providers.echo import ECHO
 
@@ -45,7 +45,7 @@ def reply(name: str, **body: Any) -> Any:
 def events(name: str, **body: Any) -> list[Any]:
     kind, found = pieces(name, {**body, "stream": True})
     assert kind == "text/event-stream"
-    return list(openai.chunks(iter(found), DEPLOYMENT))
+    return list(openai_wire.chunks(iter(found), DEPLOYMENT))
 
 
 def user(content: Any) -> list[dict[str, Any]]:

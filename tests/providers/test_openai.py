@@ -12,7 +12,7 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Upload
 from llmgate.contract import passed_on
-from llmgate.dialects import openai
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.openai import OPENAI
 
 DEPLOYMENT = Deployment("g", "openai", "gpt-4o", "https://api.example.com/v1", api_key="sk-1")
@@ -23,7 +23,7 @@ USED: dict[str, dict[str, int]] = {"stored_responses": {}}
 
 def body(name: str) -> dict[str, Any]:
     """Return a body of the operation called *name*."""
-    if name in openai.FORMS:
+    if name in openai_wire.FORMS:
         file = Upload("a.bin", "audio/wav", io.BytesIO(b"RIFF"), 4)
         return {"model": "g", "file": file, "temperature": 0}
     return {"model": "g", "z": [1, {"b": None}], "a": "ü", "stream": True}
@@ -56,7 +56,7 @@ def test_an_operation_posts_to_its_path(name: str, path: str) -> None:
     call = OPENAI.operations[name].build(body(name), DEPLOYMENT)
 
     assert (call.method, call.url) == ("POST", f"https://api.example.com/v1{path}")
-    if name in openai.FORMS:
+    if name in openai_wire.FORMS:
         assert isinstance(call.data, Form)
         assert call.headers == {"Content-Type": call.data.content_type}
         assert b'name="model"\r\n\r\ngpt-4o\r\n' in b"".join(call.data)
@@ -67,7 +67,7 @@ def test_an_operation_posts_to_its_path(name: str, path: str) -> None:
 
 
 def test_every_operation_is_there() -> None:
-    assert set(OPENAI.operations) == {*openai.PATHS, "responses", "stored_responses"}
+    assert set(OPENAI.operations) == {*openai_wire.PATHS, "responses", "stored_responses"}
 
 
 def test_what_is_stored_is_asked_for_by_method_and_path() -> None:
@@ -89,14 +89,14 @@ def test_nothing_is_changed_on_the_way(name: str) -> None:
     assert json.dumps(given) == before
 
 
-@pytest.mark.parametrize("name", sorted(set(POSTED) - openai.FORMS))
+@pytest.mark.parametrize("name", sorted(set(POSTED) - openai_wire.FORMS))
 def test_the_same_body_makes_the_same_bytes(name: str) -> None:
     build = OPENAI.operations[name].build
 
     assert build(body(name), DEPLOYMENT) == build(body(name), DEPLOYMENT)
 
 
-@pytest.mark.parametrize("name", sorted(set(POSTED) - openai.FORMS))
+@pytest.mark.parametrize("name", sorted(set(POSTED) - openai_wire.FORMS))
 def test_usage_is_asked_for_where_a_stream_has_it(name: str) -> None:
     sent = posted(OPENAI.operations[name].build(body(name), DEPLOYMENT))
 

@@ -10,8 +10,8 @@ from llmgate import providers
 from llmgate.contract import Deployment
 from llmgate.contract import first_reply
 from llmgate.contract import whole_body
-from llmgate.dialects import openai
-from llmgate.dialects import vectors
+from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import PROVIDERS
 
 
@@ -40,7 +40,7 @@ def test_inputs_are_embedded_in_as_many_calls_as_it_takes(
 
     assert [len(part["input"]) for part in parts] == wanted
     several = operation.parts is not whole_body
-    assert operation.joined is (vectors.joined if several else first_reply)
+    assert operation.joined is (openai_embeddings.joined if several else first_reply)
 
 
 def test_one_reply_is_the_reply() -> None:
@@ -78,7 +78,7 @@ def test_claude_is_asked_in_its_makers_words(provider: str, model: str, wanted: 
     ],
 )
 def test_a_reply_may_be_a_refusal(reply: Any, wanted: bool) -> None:
-    assert openai.is_refusal(reply) == wanted
+    assert openai_wire.is_refusal(reply) == wanted
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_a_reply_may_be_a_refusal(reply: Any, wanted: bool) -> None:
     ],
 )
 def test_a_reply_has_what_its_operation_promises(name: str, reply: Any, wanted: bool) -> None:
-    assert openai.is_reply(name, reply) == wanted
+    assert openai_wire.is_reply(name, reply) == wanted

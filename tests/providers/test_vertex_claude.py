@@ -9,7 +9,7 @@ import pytest
 
 from llmgate.contract import Deployment
 from llmgate.contract import Failure
-from llmgate.dialects import anthropic
+from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.providers.vertex_claude import VERTEX_CLAUDE
 
 MODEL = "claude-sonnet-4-5@20250929"
@@ -67,7 +67,7 @@ def test_a_chat_is_anthropics_body_with_a_version_and_without_the_model(
 
     got = VERTEX_CLAUDE.operations["chat"].build(body, DEPLOYMENT)
 
-    wanted = anthropic.messages_from_chat(body, MODEL)
+    wanted = anthropic_wire.messages_from_chat(body, MODEL)
     del wanted["model"]
     assert got.url == f"{MODELS}/{MODEL}:{method}"
     assert json.loads(bytes(got.data)) == {"anthropic_version": "vertex-2023-10-16", **wanted}
@@ -106,9 +106,9 @@ def test_answers_are_read_as_anthropics() -> None:
     chunks = list(chat.stream(sent(), DEPLOYMENT))
     events = list(messages.stream(sent(), DEPLOYMENT))
 
-    assert reply == anthropic.chat_from_message(MESSAGE)
-    assert chunks == list(anthropic.chunks(sent()))
-    assert events == list(anthropic.whole(anthropic.decoded(sent())))
+    assert reply == anthropic_wire.chat_from_message(MESSAGE)
+    assert chunks == list(anthropic_wire.chunks(sent()))
+    assert events == list(anthropic_wire.whole(anthropic_wire.decoded(sent())))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Which of Anthropic's betas a request wants: a header at Anthropic and Google, a field at AWS.
+
+Until it is known where a request goes they stand in its body, as `anthropic_beta`.
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate.contract import Body
+from llmgate.contract import Call
+from llmgate.dialects.openai import wire as openai_wire
+
+FIELD = "anthropic_beta"
+
+_AT_AWS = (
+    "computer-use-",
+    "context-1m-",
+    "context-management-",
+    "dev-full-thinking-",
+    "effort-",
+    "fine-grained-tool-streaming-",
+    "interleaved-thinking-",
+    "output-128k-",
+    "token-efficient-tools-",
+    "tool-examples-",
+    "tool-search-tool-",
+)
+"""How those begin that Bedrock knows; it refuses a request that names any other."""
+
+
+def listed(header: str | None) -> list[str]:
+    """Return the betas that the *header* anthropic-beta names."""
+    return [name.strip() for name in (header or "").split(",") if name.strip()]
+
+
+def call(url: str, body: Body) -> Call:
+    """Return the call that posts *body* to *url*, its betas in the header."""
+    wanted = _wanted(body)
+    found = openai_wire.json_call(url, {key: value for key, value in body.items() if key != FIELD})
+    if not wanted:
+        return found
+    return found._replace(headers={**found.headers, "anthropic-beta": ",".join(wanted)})
+
+
+def at_aws(body: Body) -> Body:
+    """Return *body* with those betas alone that Bedrock knows."""
+    known = [name for name in _wanted(body) if name.startswith(_AT_AWS)]
+    rest = {key: value for key, value in body.items() if key != FIELD}
+    return {**rest, FIELD: known} if known else rest
+
+
+def _wanted(body: Body) -> list[str]:
+    """Return the betas that *body* names."""
+    named: Any = body.get(FIELD)
+    return [str(name) for name in named] if isinstance(named, list) else []

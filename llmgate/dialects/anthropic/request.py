@@ -1,0 +1,237 @@
+"""OpenAI's chat request as a request to Anthropic's Messages API.
+
+Source: https://platform.claude.com/docs/en/api/messages
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate import errors
+from llmgate.contract import Body
+from llmgate.dialects.anthropic import content
+from llmgate.dialects.anthropic import models
+from llmgate.dialects.anthropic import schema as schemas
+from llmgate.dialects.openai import chat as openai_chat
+from llmgate.dialects.openai import wire as openai_wire
+
+PARAMS = frozenset(
+    """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop
+    tools tool_choice parallel_tool_calls response_format user safety_identifier reasoning_effort
+    service_tier""".split()
+)
+"""The parameters of OpenAI's chat that Claude takes."""
+
+_TRANSLATED = (PARAMS | {"thinking", "output_config", "metadata"}) - {
+    "stream",
+    "temperature",
+    "top_p",
+}
+
+
+def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
+    """Return the request to *model* that asks for what the chat *body* asks for.
+
+    What is not OpenAI's goes on unchanged. If *dropping*, a temperature and top_p that *model*
+    would refuse are left out. Raises InvalidRequest for what Anthropic has no words for.
+    """
+    claude = models.model_of(model)
+    limit = _limit(body, claude)
+    system, turns = content.conversation(body["messages"])
+    config, told = _format(body.get("response_format"), claude)
+    thinking = _thinking(body, claude, limit, turns)
+    found = {
+        "system": [*system, *told],
+        "tools": [_tool(tool) for tool in _offered(body)],
+        "tool_choice": _choice(body),
+        "stop_sequences": openai_chat.stops(body),
+        "metadata": _metadata(body),
+        "service_tier": _TIERS.get(body.get("service_tier") or "", body.get("service_tier")),
+        "thinking": thinking.get("thinking"),
+        "output_config": {
+            **thinking.get("output_config", {}),
+            **config,
+            **(body.get("output_config") or {}),
+        },
+    }
+    kept = {key: value for key, value in found.items() if value}
+    others = _others(body, claude, dropping)
+    return {"model": model, "max_tokens": limit, **others, **kept, "messages": turns}
+
+
+def _limit(body: Body, claude: models.Model) -> int:
+    """Return `max_tokens`; if *body* does not say, there is room for the thinking it asks for."""
+    limit = openai_chat.limit(body)
+    if limit is not None:
+        return limit
+    budget = (body.get("thinking") or {}).get("budget_tokens") or 0
+    return max(models.default_limit(claude), budget + _ANSWER)
+
+
+_ANSWER = 4096
+
+
+def _others(body: Body, claude: models.Model, dropping: bool) -> Body:
+    """Return what goes on as it is.
+
+    A temperature or top_p of 1 is left out: it changes nothing, and many models take neither, or
+    not both.
+    """
+    left_out = _SAMPLING if dropping and not models.samples(claude) else ()
+    return {
+        key: value
+        for key, value in body.items()
+        if key not in _TRANSLATED
+        and key not in left_out
+        and value is not None
+        and not (key in _NEUTRAL_AT_1 and value == 1)
+    }
+
+
+_NEUTRAL_AT_1 = ("temperature", "top_p")
+_SAMPLING = (*_NEUTRAL_AT_1, "top_k")
+_TIERS = {"default": "standard_only"}
+
+
+def _thinking(body: Body, claude: models.Model, limit: int, turns: list[dict[str, Any]]) -> Body:
+    """Return `thinking` and `output_config` as *body* says, in Anthropic's words or OpenAI's.
+
+    With a budget for thinking, Anthropic wants the last turn's thinking back, which OpenAI's
+    clients do not keep: they get no more of it until their tools are done.
+    """
+    effort, given = body.get("reasoning_effort"), body.get("thinking")
+    found = models.reasoning(claude, effort, limit) if effort else {}
+    if given:
+        return {**found, "thinking": given}
+    if found.get("thinking", {}).get("type") == "enabled" and _forgot_thinking(turns):
+        return {}
+    return found
+
+
+def _forgot_thinking(turns: list[dict[str, Any]]) -> bool:
+    """Return whether tools are being used without the thinking that led to it."""
+    answers = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+    return bool(
+        answers
+        and any(block.get("type") == "tool_result" for block in turns[-1]["content"])
+        and answers[-1][0].get("type") not in ("thinking", "redacted_thinking")
+    )
+
+
+_JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no words around it."
+
+
+def _format(asked: Mapping[str, Any] | None, claude: models.Model) -> tuple[Body, list[Any]]:
+    """Return the `output_config` and the system blocks that ask for the format *asked*.
+
+    A schema is enforced where the model can and the schema is closed, and told elsewhere. An
+    object of no schema is only told: structured output needs a schema, and a forced tool would
+    rule out thinking and the caller's own tools, and is refused by the newest models.
+    """
+    kind = asked.get("type") if asked else None
+    if asked is None or kind in (None, "text"):
+        return {}, []
+    if kind == "json_object":
+        return {}, [_block(_JSON_ONLY.format(what="object"))]
+    named = asked.get("json_schema")
+    schema = named.get("schema") if isinstance(named, Mapping) else None
+    if kind != "json_schema" or not isinstance(schema, Mapping):
+        raise errors.InvalidRequest(
+            "Claude takes a response_format of type text, json_object, or json_schema with a"
+            " json_schema.schema.",
+            param="response_format",
+        )
+    if models.has_structured_output(claude) and not _is_open(schema):
+        return {"format": {"type": "json_schema", "schema": schemas.closed(schema)}}, []
+    told = _JSON_ONLY.format(what="value that this JSON Schema allows")
+    return {}, [_block(f"{told}\n{openai_wire.encoded(schema).decode()}")]
+
+
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    """Return whether *schema* is open; raises InvalidRequest for one that is nested too deeply."""
+    try:
+        return schemas.is_open(schema)
+    except RecursionError as error:
+        raise errors.InvalidRequest(
+            "The schema is nested too deeply.", param="response_format"
+        ) from error
+
+
+def _block(text: str) -> content.Block:
+    """Return the block that says *text*."""
+    return {"type": "text", "text": text}
+
+
+def _offered(body: Body) -> list[Any]:
+    """Return the tools that may be used; all but where `tool_choice` names the allowed ones."""
+    return openai_chat.offered(body)[0] if _is_allowing(body) else body.get("tools") or []
+
+
+def _is_allowing(body: Body) -> bool:
+    """Return whether `tool_choice` names the tools that are allowed."""
+    asked = body.get("tool_choice")
+    return isinstance(asked, Mapping) and isinstance(asked.get("allowed_tools"), Mapping)
+
+
+def _tool(tool: Mapping[str, Any]) -> Body:
+    """Return a *tool* as Anthropic describes it; one in its own words goes on as it is.
+
+    `strict` is left out: Anthropic takes few strict tools and few optional parameters in them, so
+    that what OpenAI accepts would be refused.
+    """
+    function = tool.get("function")
+    if not isinstance(function, Mapping):
+        if "custom" in tool:
+            raise errors.InvalidRequest("Claude has no tools of type 'custom'.", param="tools")
+        return dict(tool)
+    known = {
+        "name": function["name"],
+        "description": function.get("description"),
+        "input_schema": function.get("parameters") or {"type": "object", "properties": {}},
+        "cache_control": function.get("cache_control"),
+    }
+    rest = {key: value for key, value in tool.items() if key not in ("type", "function")}
+    return {key: value for key, value in known.items() if value is not None} | rest
+
+
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+
+
+def _choice(body: Body) -> Body | None:
+    """Return how tools are to be chosen, None if there is nothing to say."""
+    asked, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
+    if _is_allowing(body):
+        asked = openai_chat.offered(body)[1]
+    if asked in (None, "auto", "none") and not body.get("tools"):
+        return None
+    if asked is None and parallel is not False:
+        return None
+    found = _named_choice(asked or "auto")
+    if parallel is False and found["type"] != "none":
+        found["disable_parallel_tool_use"] = True
+    return found
+
+
+def _named_choice(asked: Any) -> Body:
+    """Return the choice *asked* for, in OpenAI's words or Anthropic's."""
+    if isinstance(asked, str) and asked in _CHOICES:
+        return {"type": _CHOICES[asked]}
+    if isinstance(asked, Mapping) and isinstance(asked.get("function"), Mapping):
+        return {"type": "tool", "name": asked["function"]["name"]}
+    if isinstance(asked, Mapping) and asked.get("type") in ("auto", "any", "tool", "none"):
+        return dict(asked)
+    raise errors.InvalidRequest(
+        "Claude takes a tool_choice of auto, required, none or one function.", param="tool_choice"
+    )
+
+
+_PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}", re.S)
+
+
+def _metadata(body: Body) -> Body:
+    """Return the metadata, with the user unless they look like an e-mail or a phone number."""
+    user = body.get("user") or body.get("safety_identifier")
+    known = {"user_id": user} if user and not _PERSONAL.fullmatch(user) else {}
+    return {**known, **(body.get("metadata") or {})}

@@ -1,0 +1,127 @@
+"""OpenAI's messages as Converse's turns: system apart, tool results with the user, no twin roles.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate import errors
+from llmgate.dialects.bedrock import content
+from llmgate.dialects.bedrock.content import Block
+
+_SYSTEM = ("system", "developer")
+_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+_NOTHING = "(empty)"
+
+
+def turns(messages: Iterable[Mapping[str, Any]]) -> tuple[list[Block], list[Block]]:
+    """Return what the system says and the turns of user and assistant.
+
+    Messages of one role in a row become one turn: AWS wants the roles to alternate. What says
+    nothing is left out. Raises InvalidRequest for what Converse cannot take.
+    """
+    system: list[Block] = []
+    said: list[Block] = []
+    for message in messages:
+        role = message.get("role")
+        if role in _SYSTEM:
+            system += [*content.blocks(message.get("content")), *content.cache_points(message)]
+            continue
+        speaker, blocks = _turn(role, message)
+        if not blocks:
+            continue
+        if said and said[-1]["role"] == speaker:
+            said[-1]["content"] += blocks
+        else:
+            said.append({"role": speaker, "content": blocks})
+    if not said:
+        raise errors.InvalidRequest(
+            "Bedrock needs a message that is not the system's and says something.",
+            param="messages",
+        )
+    return system, content.numbered(said)
+
+
+def _turn(role: Any, message: Mapping[str, Any]) -> tuple[str, list[Block]]:
+    """Return who speaks and what in one *message*."""
+    if role not in _TURNS:
+        raise errors.InvalidRequest(
+            f"Bedrock takes no messages of role '{role}'; it takes"
+            f" {', '.join((*_SYSTEM, *_TURNS))}.",
+            param="messages",
+        )
+    speaker, blocks = _TURNS[role]
+    return speaker, blocks(message)
+
+
+def _user(message: Mapping[str, Any]) -> list[Block]:
+    """Return what the user says."""
+    blocks = content.blocks(message.get("content"))
+    return [*blocks, *content.cache_points(message)] if blocks else []
+
+
+def _assistant(message: Mapping[str, Any]) -> list[Block]:
+    """Return what the assistant thought (if it is signed), said and called, in this order."""
+    thoughts = [thought for thought in message.get("thinking_blocks") or () if _is_signed(thought)]
+    blocks = [block for thought in thoughts for block in content.thoughts(thought)]
+    blocks += content.blocks(message.get("content")) or content.text(message.get("refusal"))
+    blocks += [_call(call) for call in message.get("tool_calls") or ()]
+    return [*blocks, *content.cache_points(message)] if blocks else []
+
+
+def _is_signed(thought: Any) -> bool:
+    """Return whether a model made this *thought*: it takes no others back."""
+    return isinstance(thought, dict) and bool(thought.get("signature") or thought.get("data"))
+
+
+def _call(call: Mapping[str, Any]) -> Block:
+    """Return one call of a tool; raises InvalidRequest if its arguments are no JSON object."""
+    function = call.get("function") or {}
+    if not function.get("name"):
+        raise errors.InvalidRequest("Bedrock takes calls of functions only.", param="messages")
+    written = function.get("arguments") or ""
+    try:
+        given = json.loads(written) if written.strip() else {}
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise errors.InvalidRequest(
+            f"The arguments of the call of '{function['name']}' are no JSON object.",
+            param="messages",
+        )
+    used = {"toolUseId": _id(call.get("id")), "name": function["name"], "input": given}
+    return {"toolUse": used}
+
+
+def _result(message: Mapping[str, Any]) -> list[Block]:
+    """Return what a tool answered; a cache point inside it comes after it."""
+    told = content.blocks(message.get("content"))
+    marks = [block for block in told if "cachePoint" in block]
+    told = [block for block in told if "cachePoint" not in block]
+    result = {
+        "toolUseId": _id(message.get("tool_call_id")),
+        "content": told or content.text(_NOTHING),
+    }
+    return [{"toolResult": result}, *(marks[-1:] or content.cache_points(message))]
+
+
+def _id(given: Any) -> str:
+    """Return the id *given* to a call, or one made of it if AWS would refuse that."""
+    if isinstance(given, str) and _ID.fullmatch(given):
+        return given
+    return "call_" + hashlib.sha256(json.dumps(given).encode()).hexdigest()[:32]
+
+
+_TURNS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], list[Block]]]] = {
+    "user": ("user", _user),
+    "assistant": ("assistant", _assistant),
+    "tool": ("user", _result),
+}

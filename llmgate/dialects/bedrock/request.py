@@ -1,0 +1,290 @@
+"""OpenAI's chat request as one to Converse, Bedrock's chat API for models of every family.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+from llmgate import errors
+from llmgate.contract import Body
+from llmgate.dialects.anthropic import models as claudes
+from llmgate.dialects.anthropic import schema as schemas
+from llmgate.dialects.bedrock import content
+from llmgate.dialects.bedrock import messages as bedrock_messages
+from llmgate.dialects.bedrock.content import Block
+from llmgate.dialects.openai import chat as openai_chat
+
+PARAMS = frozenset(
+    """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop
+    tools tool_choice response_format reasoning_effort service_tier user""".split()
+)
+"""The parameters of OpenAI's chat that Converse takes."""
+
+ANSWER = "json_tool_call"
+"""The tool that stands for a structured answer where a model has no better way to give one."""
+
+_OWN = frozenset(
+    """guardrailConfig performanceConfig promptVariables requestMetadata outputConfig serviceTier
+    additionalModelResponseFieldPaths""".split()
+)
+_TRANSLATED = PARAMS | _OWN | {"additionalModelRequestFields"}
+
+
+class Model(NamedTuple):
+    """What a model is, as far as its requests differ from others'."""
+
+    name: str  # lower-case, with its maker: anthropic.claude-sonnet-4-5-20250929-v1:0
+    structured: bool | None = None  # whether it takes outputConfig.textFormat; None: by its name
+
+    @property
+    def claude(self) -> claudes.Model | None:
+        """Return which Claude it is, None if it is none."""
+        return claudes.model_of(self.name) if "claude" in self.name else None
+
+
+def bare(model: str) -> str:
+    """Return *model* without the routes that LiteLLM writes before it: converse/, us-east-1/."""
+    return model[model.index("arn:") :] if "arn:" in model else model.rpartition("/")[2]
+
+
+def request(body: Body, model: Model, dropping: bool = False) -> Body:
+    """Return the request that asks *model* for what the chat *body* asks for.
+
+    What is neither OpenAI's nor Converse's goes into `additionalModelRequestFields`. If
+    *dropping*, sampling parameters that *model* would refuse are left out. Raises InvalidRequest
+    for what Converse cannot take.
+    """
+    system, turns = bedrock_messages.turns(body["messages"])
+    fields = _fields(body, model, turns)
+    answer = _answer(body.get("response_format"), model, fields)
+    found = {
+        "messages": turns,
+        "system": [*system, *answer.told],
+        "inferenceConfig": _inference(body, model, dropping),
+        "toolConfig": _tool_config(body, answer, turns),
+        "additionalModelRequestFields": fields,
+        "outputConfig": answer.output,
+        "serviceTier": _tier(body.get("service_tier")),
+        **{key: body[key] for key in body if key in _OWN},
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _inference(body: Body, model: Model, dropping: bool) -> Body:
+    """Return how long the answer may be and how it is sampled."""
+    sampling = {"temperature": body.get("temperature"), "topP": body.get("top_p")}
+    if model.claude:
+        # a 1 changes nothing, and many of them take neither, or not both
+        refused = dropping and not claudes.samples(model.claude)
+        sampling = {key: None if refused or at == 1 else at for key, at in sampling.items()}
+    found = {
+        "maxTokens": openai_chat.limit(body),
+        **sampling,
+        "stopSequences": openai_chat.stops(body) or None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+_TIERS = ("default", "flex", "priority", "reserved")
+
+
+def _tier(asked: Any) -> Body | None:
+    """Return the service tier that is *asked* for, None if AWS may choose."""
+    if asked in (None, "auto"):
+        return None
+    if asked not in _TIERS:
+        raise errors.InvalidRequest(
+            f"Bedrock has no service_tier '{asked}'; it has auto, {', '.join(_TIERS)}.",
+            param="service_tier",
+        )
+    return {"type": asked}
+
+
+def _fields(body: Body, model: Model, turns: list[Block]) -> Body:
+    """Return what goes to the model past Converse: its own parameters, and how long to think."""
+    others = {
+        key: value for key, value in body.items() if key not in _TRANSLATED and value is not None
+    }
+    if "nova" in model.name and "top_k" in others:
+        others["inferenceConfig"] = {"topK": others.pop("top_k")}
+    thinking = _thinking(body, model, turns)
+    return {**thinking, **others, **(body.get("additionalModelRequestFields") or {})}
+
+
+_NOVA_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
+
+
+def _thinking(body: Body, model: Model, turns: list[Block]) -> Body:
+    """Return the fields that make *model* think with OpenAI's `reasoning_effort`."""
+    effort = body.get("reasoning_effort")
+    if effort is None:
+        return {}
+    if model.claude:
+        limit = openai_chat.limit(body)
+        room = claudes.default_limit(model.claude) if limit is None else limit
+        found = claudes.reasoning(model.claude, effort, room)
+        return {} if _has_budget(found) and _forgot_thinking(turns) else found
+    if "nova" in model.name:
+        if effort == "none":
+            return {"reasoningConfig": {"type": "disabled"}}
+        level = _NOVA_EFFORTS.get(effort, effort)
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": level}}
+    return {"reasoning_effort": effort}
+
+
+def _has_budget(found: Body) -> bool:
+    """Return whether the fields *found* give thinking a budget."""
+    return bool(found.get("thinking", {}).get("type") == "enabled")
+
+
+def _forgot_thinking(turns: list[Block]) -> bool:
+    """Return whether tools are being used without the thinking that led to it.
+
+    With a budget, Claude wants that thinking back, which OpenAI's clients do not keep.
+    """
+    answers = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+    return bool(
+        answers
+        and any("toolResult" in block for block in turns[-1]["content"])
+        and "reasoningContent" not in answers[-1][0]
+    )
+
+
+class _Answer(NamedTuple):
+    """How a structured answer is asked for: by one of these, or not at all."""
+
+    output: Body = {}  # outputConfig
+    tool: Block = {}  # a tool that must be called with the answer
+    choice: Body = {}  # how it is forced, if it is the only tool
+    told: list[Block] = []  # in words
+
+
+_JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no words around it."
+
+
+def _answer(asked: Any, model: Model, fields: Body) -> _Answer:
+    """Return how to ask for the format *asked*: enforced if the model can, else forced or told."""
+    kind = asked.get("type") if isinstance(asked, dict) else None
+    if kind in (None, "text"):
+        return _Answer()
+    if kind == "json_object":
+        return _Answer(told=content.text(_JSON_ONLY.format(what="object")))
+    named = asked.get("json_schema")
+    schema = named.get("schema") if isinstance(named, dict) else None
+    if kind != "json_schema" or not isinstance(schema, dict):
+        raise errors.InvalidRequest(
+            "Bedrock takes a response_format of type text, json_object, or json_schema with a"
+            " json_schema.schema.",
+            param="response_format",
+        )
+    if _is_structured(model) and not schemas.is_open(schema):
+        return _Answer(output=_text_format(named, schemas.closed(schema)))
+    choice = _forced(model, fields)
+    if choice and schema.get("type") == "object":
+        about = named.get("description") or "Give the answer by calling this."
+        return _Answer(tool=_spec(ANSWER, about, schema), choice=choice)
+    told = _JSON_ONLY.format(what="value that this JSON Schema allows")
+    return _Answer(told=content.text(f"{told}\n{json.dumps(schema)}"))
+
+
+_STRUCTURED = ("openai.gpt-oss", "moonshot.kimi", "moonshotai.kimi")
+_STRUCTURED_CLAUDES = ((4, 5), (4, 6))
+
+
+def _is_structured(model: Model) -> bool:
+    """Return whether *model* takes outputConfig.textFormat.
+
+    By its name only where AWS documents it or it was tried; others refuse the whole request.
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
+    """
+    if model.structured is not None:
+        return model.structured
+    if model.claude:
+        return model.claude.version in _STRUCTURED_CLAUDES
+    return any(name in model.name for name in _STRUCTURED)
+
+
+def _text_format(named: Mapping[str, Any], schema: Any) -> Body:
+    """Return the outputConfig that holds an answer to *schema*."""
+    about = {key: named[key] for key in ("name", "description") if named.get(key)}
+    held = {"jsonSchema": {"schema": json.dumps(schema), **about}}
+    return {"textFormat": {"type": "json_schema", "structure": held}}
+
+
+def _forced(model: Model, fields: Body) -> Body:
+    """Return the toolChoice that makes *model* answer by the tool, empty if nothing does.
+
+    Claude calls no tool by force while it thinks, and its newest models never do.
+    """
+    if model.claude:
+        thinks = fields.get("thinking", {}).get("type") in ("enabled", "adaptive")
+        free = thinks or model.claude.version > max(_STRUCTURED_CLAUDES)
+        return {} if free else {"tool": {"name": ANSWER}}
+    if "nova" in model.name:
+        return {"tool": {"name": ANSWER}}
+    return {"any": {}} if "mistral" in model.name else {}
+
+
+_UNUSED = "The tools of this conversation are not available now. Do not call this."
+
+
+def _tool_config(body: Body, answer: _Answer, turns: list[Block]) -> Body:
+    """Return the tools and how they are chosen.
+
+    Converse has no choice "none": the tools are held back. Yet it wants some where the turns
+    used any.
+    """
+    offered, choice = openai_chat.offered(body)
+    named = body.get("tool_choice")
+    if isinstance(named, dict) and "function" in named:
+        # all of them, as ever: other tools would be another prompt, not found in any cache
+        offered, choice = body.get("tools") or [], named["function"].get("name")
+    tools = [] if choice == "none" else [block for tool in offered for block in _tool(tool)]
+    if answer.tool:
+        forced = {"any": {}} if tools else answer.choice
+        return {"tools": [*tools, answer.tool], "toolChoice": forced}
+    if tools:
+        return {"tools": tools, **_choice(choice)}
+    if any("toolUse" in block or "toolResult" in block for t in turns for block in t["content"]):
+        return {"tools": [_spec("unavailable", _UNUSED, {})]}
+    return {}
+
+
+def _choice(choice: str) -> Body:
+    """Return the toolChoice of "auto", "required" or a tool's name.
+
+    "auto" is left out: it changes nothing, and some models take no toolChoice.
+    """
+    if choice == "auto":
+        return {}
+    return {"toolChoice": {"any": {}} if choice == "required" else {"tool": {"name": choice}}}
+
+
+def _tool(tool: Mapping[str, Any]) -> list[Block]:
+    """Return a *tool* and the cache point after it; one in Converse's own words goes on as it is.
+
+    `strict` is left out: few models take it, and those only few tools that have it.
+    """
+    if tool.keys() & {"toolSpec", "systemTool", "cachePoint"}:
+        return [dict(tool)]
+    function = tool.get("function")
+    if not isinstance(function, dict) or not function.get("name"):
+        raise errors.InvalidRequest(
+            f"Bedrock has no tools of type '{tool.get('type')}': describe it as a function.",
+            param="tools",
+        )
+    about = function.get("description") or ""
+    spec = _spec(function["name"], about, function.get("parameters") or {})
+    return [spec, *(content.cache_points(tool) or content.cache_points(function))]
+
+
+def _spec(name: str, about: str, schema: Mapping[str, Any]) -> Block:
+    """Return the tool called *name* that takes an object of *schema*."""
+    described = {"description": about} if about.strip() else {}
+    taken = {"type": "object", **({} if schema else {"properties": {}}), **schema}
+    return {"toolSpec": {"name": name, **described, "inputSchema": {"json": taken}}}

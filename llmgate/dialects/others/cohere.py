@@ -1,0 +1,287 @@
+"""Cohere's chat API v2: requests, replies, errors; `cohere_stream` has its events.
+
+Source: https://docs.cohere.com/reference/chat
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate import errors
+from llmgate.contract import Body
+from llmgate.contract import Failure
+from llmgate.contract import Reply
+from llmgate.contract import Usage
+from llmgate.dialects.openai import chat as openai_chat
+from llmgate.dialects.openai import wire as openai_wire
+
+_RENAMED = {"top_p": "p", "top_k": "k"}
+_TRANSLATED = frozenset(
+    """messages tools tool_choice response_format reasoning_effort thinking stop max_tokens
+    max_completion_tokens stream_options""".split()
+)
+_THINKING: Mapping[str, Mapping[str, Any]] = {
+    "none": {"type": "disabled"},
+    "minimal": {"type": "enabled", "token_budget": 128},
+    "low": {"type": "enabled", "token_budget": 1024},
+    "medium": {"type": "enabled", "token_budget": 2048},
+}
+"""What a `reasoning_effort` becomes; above medium Cohere advises against a budget."""
+
+_FINISH = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
+    "ERROR_TOXIC": "content_filter",
+}
+_FAILED = {"ERROR": 500, "ERROR_LIMIT": 500, "TIMEOUT": 504}
+
+
+def chat_body(body: Body) -> Body:
+    """Return Cohere's request for a chat *body*; raises InvalidRequest for what it cannot say."""
+    sent = {
+        _RENAMED.get(key, key): value
+        for key, value in body.items()
+        if key not in _TRANSLATED and value is not None
+    }
+    sent["messages"] = [_message(message) for message in body["messages"]]
+    added = {
+        "max_tokens": openai_chat.limit(body),
+        "stop_sequences": openai_chat.stops(body),
+        "response_format": _response_format(body.get("response_format")),
+        "thinking": _thinking(body),
+        **_tools(body),
+    }
+    return {**sent, **{key: value for key, value in added.items() if value is not None}}
+
+
+def _response_format(wanted: Any) -> Any:
+    """Return Cohere's response_format: a schema is one more field of a JSON object."""
+    if not wanted or wanted.get("type") != "json_schema":
+        return wanted
+    return {"type": "json_object", "json_schema": (wanted.get("json_schema") or {}).get("schema")}
+
+
+def _thinking(body: Body) -> Any:
+    """Return Cohere's `thinking` out of its own, Anthropic's or OpenAI's parameter."""
+    given = body.get("thinking")
+    effort = body.get("reasoning_effort")
+    if given is None:
+        return effort and dict(_THINKING.get(effort, {"type": "enabled"}))
+    thinking = {key: value for key, value in given.items() if key != "budget_tokens"}
+    if thinking.get("type") == "adaptive":
+        thinking["type"] = "enabled"
+    if "budget_tokens" in given:
+        thinking["token_budget"] = given["budget_tokens"]
+    return thinking
+
+
+def _tools(body: Body) -> dict[str, Any]:
+    """Return the tools and whether one must or must not be called."""
+    tools, choice = openai_chat.offered(body)
+    if not tools:
+        return {}
+    strict = all((tool.get("function") or {}).get("strict") for tool in tools)
+    return {
+        "tools": [_tool(tool) for tool in tools],
+        "strict_tools": True if strict else None,
+        "tool_choice": {"none": "NONE", "required": "REQUIRED"}.get(choice),
+    }
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one tool; Cohere wants parameters, be there any or not."""
+    function = tool.get("function")
+    if not function:
+        raise errors.InvalidRequest(
+            f"Cohere has no tools of type '{tool.get('type')}': describe it as a function.",
+            param="tools",
+        )
+    kept = {key: value for key, value in function.items() if key != "strict" and value is not None}
+    kept.setdefault("parameters", {"type": "object", "properties": {}})
+    return {"type": "function", "function": kept}
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one message in Cohere's shape; what is not OpenAI's in it is kept."""
+    role = message["role"]
+    if role not in _MESSAGES:
+        raise errors.InvalidRequest(
+            f"Cohere has no messages of role '{role}': use system, user, assistant or tool.",
+            param="messages",
+        )
+    sent = {key: value for key, value in message.items() if key not in _NOT_COHERES}
+    return {**sent, **_MESSAGES[role](message)}
+
+
+_NOT_COHERES = frozenset(
+    """content tool_calls name refusal audio annotations function_call reasoning_content
+    reasoning thinking_blocks provider_specific_fields""".split()
+)
+
+
+def _system(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a system or developer message says."""
+    return {"role": "system", **_said(message)}
+
+
+def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a message: text, or parts that Cohere reads."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return {"content": content or ""}
+    return {"content": [_part(part) for part in content]}
+
+
+def _part(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one part of a message; raises InvalidRequest for sound and files."""
+    if part.get("type") in ("input_audio", "file"):
+        raise errors.InvalidRequest(
+            f"Cohere reads text and images, not parts of type '{part['type']}'.",
+            param="messages",
+        )
+    if isinstance(part.get("image_url"), str):
+        return {**part, "image_url": {"url": part["image_url"]}}
+    return dict(part)
+
+
+def _assistant(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model said before: thoughts, text (before tool calls its plan), calls."""
+    said = openai_chat.text(message.get("content")) or message.get("refusal") or ""
+    calls = message.get("tool_calls")
+    thought = message.get("reasoning_content")
+    sent: dict[str, Any] = {}
+    blocks = [{"type": "thinking", "thinking": thought}] if thought else []
+    if calls:
+        sent["tool_calls"] = [_call(call) for call in calls]
+        if said:
+            sent["tool_plan"] = said
+    elif thought:
+        blocks.append({"type": "text", "text": said})
+    else:
+        sent["content"] = said
+    return {**sent, "content": blocks} if blocks else sent
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one call of a function; without arguments it still has an object."""
+    function = call.get("function")
+    if not function:
+        raise errors.InvalidRequest("Cohere knows only calls of functions.", param="messages")
+    called = {"name": function["name"], "arguments": function.get("arguments") or "{}"}
+    return {"id": call.get("id"), "type": "function", "function": called}
+
+
+_MESSAGES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "system": _system,
+    "developer": _system,
+    "user": _said,
+    "assistant": _assistant,
+    "tool": _said,
+}
+
+
+def chat_reply(reply: Mapping[str, Any], model: str) -> Reply:
+    """Return Cohere's *reply* as a chat completion of *model*, which Cohere does not name.
+
+    Raises UpstreamError if the generation failed.
+    """
+    said = reply["message"]
+    reason = finish(reply["finish_reason"], None)
+    blocks = said.get("content") or []
+    texts = [block["text"] for block in blocks if block.get("type") == "text"]
+    thoughts = [block["thinking"] for block in blocks if block.get("type") == "thinking"]
+    calls = said.get("tool_calls")
+    content = (said.get("tool_plan") or "") + "".join(texts)
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": content or (None if calls else ""),
+        "refusal": None,
+    }
+    found = {
+        "reasoning_content": "".join(thoughts),
+        "tool_calls": calls,
+        "citations": said.get("citations"),
+    }
+    message.update({key: value for key, value in found.items() if value})
+    head = openai_chat.head(reply["id"], 0, model)
+    return openai_chat.completion(
+        head, message, reason, counts(reply.get("usage")), logprobs(reply.get("logprobs"))
+    )
+
+
+def finish(reason: str, error: str | None) -> str:
+    """Return OpenAI's finish reason; raises UpstreamError if *reason* is a failure."""
+    if error or reason in _FAILED:
+        raise errors.UpstreamError(
+            error or f"Cohere ended the generation with {reason}.",
+            status=_FAILED.get(reason, 500),
+        )
+    return _FINISH.get(reason, reason.lower())
+
+
+def logprobs(items: Any) -> Any:
+    """Return OpenAI's logprobs: one entry for each piece of text, of the joint probability."""
+    if not items:
+        return None
+    content = [
+        {
+            "token": item.get("text") or "",
+            "logprob": sum(item.get("logprobs") or ()),
+            "bytes": list((item.get("text") or "").encode()),
+            "top_logprobs": [],
+        }
+        for item in items
+    ]
+    return {"content": content, "refusal": None}
+
+
+def counts(said: Any) -> dict[str, Any]:
+    """Return OpenAI's usage: all tokens, with what of them Cohere bills beside."""
+    said = said or {}
+    tokens = said.get("tokens") or said.get("billed_units") or {}
+    found = openai_chat.usage(
+        int(tokens.get("input_tokens") or 0),
+        int(tokens.get("output_tokens") or 0),
+        int(said.get("cached_tokens") or 0),
+    )
+    if said.get("billed_units"):
+        found["billed_units"] = said["billed_units"]
+    return found
+
+
+def usage(report: Mapping[str, Any]) -> Usage:
+    """Return what is to be paid for: of a chat's tokens Cohere bills some, all at one price."""
+    found = dict(openai_wire.usage(report))
+    billed = (report.get("usage") or {}).get("billed_units") or {}
+    for ours, name in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
+        if name in billed:
+            found[ours] = billed[name]
+            found.pop("cached_tokens", None)
+    return found
+
+
+_FAILURES = (
+    ("invalid api token", Failure("", "authentication_error", "invalid_api_key", status=401)),
+    ("no api key supplied", Failure("", "authentication_error", "invalid_api_key", status=401)),
+    ("too many tokens: max tokens", Failure("", param="max_tokens")),
+    ("too many tokens", Failure("", "invalid_request_error", "context_length_exceeded")),
+)
+
+
+def failure(body: Any) -> Failure:
+    """Return what an error *body* of Cohere says."""
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("detail") or body.get("error") or ""
+    message = body if isinstance(body, str) else json.dumps(body)
+    lowered = message.lower()
+    if lowered.startswith("model '") and "not found" in lowered:
+        return Failure(message, "invalid_request_error", "model_not_found", "model")
+    for words, found in _FAILURES:
+        if words in lowered:
+            return found._replace(message=message)
+    return Failure(message)

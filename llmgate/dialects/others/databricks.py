@@ -1,0 +1,120 @@
+"""What sets the chat of Databricks' model serving apart from OpenAI's.
+
+It refuses members that it does not know, tells the usage in every chunk, and its reasoning models
+answer with a list of parts where OpenAI has a text.
+Source: https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate.contract import Body
+from llmgate.contract import Deployment
+from llmgate.contract import Event
+from llmgate.contract import Events
+from llmgate.contract import Failure
+from llmgate.contract import Reply
+from llmgate.dialects.openai import chat as openai_chat
+from llmgate.dialects.openai import wire as openai_wire
+
+PARAMS = frozenset(
+    """model messages stream temperature top_p stop n max_tokens max_completion_tokens
+    response_format tools tool_choice logprobs top_logprobs reasoning_effort""".split()
+)
+"""OpenAI's parameters that it takes."""
+
+_UNKNOWN = frozenset(
+    "name refusal annotations audio function_call reasoning_content thinking_blocks".split()
+)
+
+
+def chat_body(body: Body) -> Body:
+    """Return a chat *body* as Databricks takes it."""
+    sent = {key: value for key, value in body.items() if key != "max_completion_tokens"}
+    limit = openai_chat.limit(body)
+    if limit is not None:
+        sent["max_tokens"] = limit
+    return {**sent, "messages": [_known(message) for message in body["messages"]]}
+
+
+def _known(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *message* less what is OpenAI's alone."""
+    return {key: value for key, value in message.items() if key not in _UNKNOWN}
+
+
+def chat_reply(reply: Mapping[str, Any]) -> Reply:
+    """Return Databricks' *reply* as OpenAI writes it."""
+    choices = [{**choice, "message": _plain(choice["message"])} for choice in reply["choices"]]
+    return {**_head(reply), "object": "chat.completion", "choices": choices}
+
+
+def chat_chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
+    """Yield the chunks of a stream, the usage in one of its own at the end.
+
+    Raises UpstreamError and CutShort.
+    """
+    last: Event = {}
+    for event in openai_wire.chunks(pieces, deployment):
+        if not event:
+            yield event
+            continue
+        last = event
+        chunk = {key: value for key, value in _head(event).items() if key != "usage"}
+        if event["choices"]:
+            yield {**chunk, "choices": [_chosen(choice) for choice in event["choices"]]}
+    if last.get("usage"):
+        yield openai_chat.usage_chunk(_head(last), last["usage"])
+
+
+def _head(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *said* with an id: some models give none."""
+    return {**said, "id": said.get("id") or f"chatcmpl-{said.get('created', 0)}"}
+
+
+def _chosen(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one *choice* of a chunk as OpenAI writes it."""
+    return {**choice, "delta": _plain(choice.get("delta") or {})}
+
+
+def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *message*, or what is added to one, with text as its content, its reasoning apart."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return dict(message)
+    texts = [part["text"] for part in content if part.get("type") == "text"]
+    thoughts = [
+        summary.get("text") or ""
+        for part in content
+        if part.get("type") == "reasoning"
+        for summary in part.get("summary") or ()
+    ]
+    plain = {**message, "content": "".join(texts)}
+    return {**plain, "reasoning_content": "".join(thoughts)} if thoughts else plain
+
+
+_MISSING = Failure("", "invalid_request_error", "model_not_found", "model", 404)
+_FAILURES: Mapping[Any, Failure] = {
+    "ENDPOINT_NOT_FOUND": _MISSING,
+    "RESOURCE_DOES_NOT_EXIST": _MISSING,
+    "PERMISSION_DENIED": Failure("", "permission_error", "permission_denied"),
+    "REQUEST_LIMIT_EXCEEDED": Failure("", "rate_limit_error", "rate_limit_exceeded"),
+}
+
+
+def failure(body: Any) -> Failure:
+    """Return what an error *body* says: Databricks' own, or that of a model it calls elsewhere."""
+    if not isinstance(body, dict):
+        return openai_wire.failure(body)
+    inner = body.get("external_model_message")
+    if isinstance(inner, dict):
+        return openai_wire.failure(inner)
+    code, message = body.get("error_code"), body.get("message")
+    if not isinstance(message, str):
+        return openai_wire.failure(body)
+    if "invalid access token" in message.lower():  # a 403
+        return Failure(message, "authentication_error", "invalid_api_key", status=401)
+    known = _FAILURES.get(code)
+    return known._replace(message=message) if known else openai_wire.failure({**body, "code": code})

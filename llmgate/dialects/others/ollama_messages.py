@@ -1,0 +1,85 @@
+"""OpenAI's messages as Ollama's own API takes them.
+
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate import errors
+from llmgate.dialects.openai import chat as openai_chat
+
+_NOT_OLLAMAS = frozenset(
+    """role content tool_calls name refusal audio annotations function_call reasoning_content
+    reasoning thinking_blocks provider_specific_fields""".split()
+)
+_ROLES = {"developer": "system", "function": "tool"}
+
+
+def sent(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return OpenAI's messages as Ollama's; an answer of a tool learns the tool's name."""
+    names: dict[Any, str] = {}
+    messages = []
+    for message in given:
+        calls = [_call(call) for call in message.get("tool_calls") or ()]
+        names.update({call["id"]: call["function"]["name"] for call in calls if "id" in call})
+        messages.append({**_message(message, names), **({"tool_calls": calls} if calls else {})})
+    return messages
+
+
+def _message(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, Any]:
+    """Return one message but for its tool calls."""
+    content = message.get("content")
+    said: dict[str, Any] = {
+        **{key: value for key, value in message.items() if key not in _NOT_OLLAMAS},
+        "role": _ROLES.get(message["role"], message["role"]),
+        "content": openai_chat.text(content),
+    }
+    images = [_image(part) for part in openai_chat.parts(content) if part.get("type") in _MEDIA]
+    if images:
+        said["images"] = [*(said.get("images") or ()), *images]
+    if message.get("reasoning_content"):
+        said["thinking"] = message["reasoning_content"]
+    if said["role"] == "tool":
+        name = message.get("name") or names.get(message.get("tool_call_id"))
+        said.update({"tool_name": name} if name else {})
+    return said
+
+
+_MEDIA = frozenset({"image_url", "input_audio", "file"})
+
+
+def _image(part: Mapping[str, Any]) -> str:
+    """Return the base64 of an image or sound; raises InvalidRequest for addresses and files."""
+    if part["type"] == "input_audio":
+        return str(part["input_audio"]["data"])
+    address = part.get("image_url")
+    url = address if isinstance(address, str) else (address or {}).get("url", "")
+    found = re.match(r"data:[^,]*;base64,", url)
+    if not found:
+        raise errors.InvalidRequest(
+            "Ollama takes images as data:…;base64 URLs only: neither web addresses nor files.",
+            param="messages",
+        )
+    return str(url[found.end() :])
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one tool call of an earlier answer, its arguments as an object."""
+    function = call.get("function") or {}
+    try:
+        arguments = json.loads(function.get("arguments") or "{}")
+    except ValueError:
+        arguments = None
+    if not isinstance(arguments, dict) or "name" not in function:
+        raise errors.InvalidRequest(
+            "Ollama knows only calls of functions whose arguments are a JSON object.",
+            param="messages",
+        )
+    called = {"function": {"name": function["name"], "arguments": arguments}}
+    return {"id": call["id"], **called} if call.get("id") else called

@@ -1,0 +1,1 @@
+"""Wire formats of our own endpoints, translated to chat."""

@@ -1,0 +1,66 @@
+"""Anthropic's Messages API in front of OpenAI's chat: what the endpoint /v1/messages needs.
+
+Source: https://platform.claude.com/docs/en/api/messages
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate.contract import Reply
+from llmgate.dialects.anthropic import usage as anthropic_usage
+from llmgate.dialects.anthropic.content import tool_input
+from llmgate.dialects.anthropic.errors import error_body
+from llmgate.dialects.openai import chat as openai_chat
+from llmgate.fronts.anthropic.plain import plain
+from llmgate.fronts.anthropic.request import chat_from_messages
+from llmgate.fronts.anthropic.stream import message_events
+from llmgate.fronts.anthropic.stream import stop_details
+from llmgate.fronts.anthropic.stream import stop_reason
+
+__all__ = [
+    "chat_from_messages",
+    "error_body",
+    "message_events",
+    "message_from_chat",
+    "plain",
+]
+
+
+def message_from_chat(reply: Reply, model: str) -> dict[str, Any]:
+    """Return the first choice of *reply* as a message of Anthropic's by *model*."""
+    choice = reply["choices"][0]
+    message = choice["message"]
+    calls = [_tool_use(call) for call in message.get("tool_calls") or ()]
+    finish, refusal = choice.get("finish_reason"), message.get("refusal")
+    details = stop_details(finish, refusal)
+    text = openai_chat.text(message.get("content")) or (None if details else refusal)
+    words = [{"type": "text", "text": text}] if text else []
+    return {
+        "id": reply.get("id") or "msg_0",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [*_thinking(message), *words, *calls],
+        "stop_reason": stop_reason(finish, bool(calls)),
+        "stop_sequence": None,
+        **details,
+        "usage": anthropic_usage.message_usage(reply.get("usage")),
+    }
+
+
+def _thinking(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the blocks of a *message*'s thinking; without a signature if it is not Claude's."""
+    blocks: list[dict[str, Any]] = message.get("thinking_blocks") or []
+    text = message.get("reasoning_content") or message.get("reasoning")
+    if blocks or not text:
+        return blocks
+    return [{"type": "thinking", "thinking": text, "signature": ""}]
+
+
+def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the block of a tool *call*."""
+    function = call["function"]
+    found = tool_input(function.get("arguments"))
+    return {"type": "tool_use", "id": call["id"], "name": function["name"], "input": found}
