@@ -13,10 +13,10 @@ from werkzeug.routing import Rule
 from llmgate import calls
 from llmgate import config
 from llmgate import deployments
-from llmgate import requestlog
 from llmgate import routing
 from llmgate import store
 from llmgate import traffic
+from llmgate.accounting import request_log
 from llmgate.endpoints import advice
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
@@ -137,7 +137,7 @@ def create_app(settings: config.Settings) -> Flask:
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
     secrets += [text for each in settings.keepers.every() for text in redaction.secrets_of(each)]
-    log = requestlog.sink(secrets, settings.log_prompts)
+    log = request_log.sink(secrets, settings.log_prompts)
     common.register(app, settings, (going_on.saw, log))
     passthrough.register(app, settings.keepers.targets)
     for blueprint in _BLUEPRINTS:

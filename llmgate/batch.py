@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from llmgate import dispatch
 from llmgate import errors
+from llmgate.accounting.meter import Meter
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.contract import Body
@@ -23,7 +24,6 @@ from llmgate.flows import Streamed
 from llmgate.flows import written_error
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.routing import Routes
 
 T = TypeVar("T", Completed, Streamed)

@@ -10,6 +10,9 @@ from llmgate import answers
 from llmgate import errors
 from llmgate import providers
 from llmgate import routing
+from llmgate.accounting.meter import Meter
+from llmgate.accounting.records import Filter
+from llmgate.accounting.records import Guard
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Call
@@ -18,9 +21,6 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.flows import Attempt
 from llmgate.flows import Front
-from llmgate.metering import Filter
-from llmgate.metering import Guard
-from llmgate.metering import Meter
 from llmgate.routing import Routes
 from llmgate.schema import parameters
 from llmgate.traffic import Traffic

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from llmgate import retries
+from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
-from llmgate.metering import Entry
 from llmgate.routing import Rules
 from llmgate.store import Store
 

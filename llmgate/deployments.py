@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import pricing
 from llmgate import providers
+from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.routing import Routes

@@ -20,6 +20,7 @@ from llmgate import retries
 from llmgate import routing
 from llmgate import terms
 from llmgate import userconfig
+from llmgate.accounting.meter import Meter
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
@@ -30,7 +31,6 @@ from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.schema import validation
 from llmgate.traffic import Traffic
 from llmgate.trust import client_credentials

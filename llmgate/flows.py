@@ -16,7 +16,8 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import estimates
+from llmgate.accounting import token_estimate
+from llmgate.accounting.meter import Meter
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Body
@@ -27,7 +28,6 @@ from llmgate.contract import Reply
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.trust import redaction
 from llmgate.upstream.deadline import Deadline
 
@@ -95,7 +95,7 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
     What was said at the beginning of a stream that never *ended* is not all that was used.
     """
     said = meter.usage
-    guess = {"prompt_tokens": estimates.tokens(body), "completion_tokens": events}
+    guess = {"prompt_tokens": token_estimate.tokens(body), "completion_tokens": events}
     if said and not meter.usage_estimated:
         if ended:
             return

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from llmgate import deployments
 from llmgate import errors
-from llmgate import pricing
 from llmgate import providers
+from llmgate.accounting import pricing
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Failure

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.metering import Entry
 from llmgate.schema import parameters
 from llmgate.store import Most
 from llmgate.store import Store

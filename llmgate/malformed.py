@@ -12,8 +12,8 @@ from typing import NamedTuple
 from gunicorn.http import errors as http
 
 from llmgate import errors
-from llmgate import requestlog
-from llmgate.metering import Meter
+from llmgate.accounting import request_log
+from llmgate.accounting.meter import Meter
 
 
 class _Kind(NamedTuple):
@@ -95,7 +95,7 @@ def answered(client: Any, exc: BaseException, cfg: Any) -> bool:
     }
     error = errors.InvalidRequest(kind.message.format(**limits), code=kind.code)
     error.status = kind.status
-    noted = Meter(uuid.uuid4().hex, (requestlog.sink((), prompts=False),))
+    noted = Meter(uuid.uuid4().hex, (request_log.sink((), prompts=False),))
     noted.failed(error)
     with contextlib.suppress(OSError):  # it may have left
         client.sendall(_response(error, noted.request_id))

@@ -18,6 +18,7 @@ from llmgate import errors
 from llmgate import flows
 from llmgate import overheard
 from llmgate import providers
+from llmgate.accounting.meter import Meter
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
 from llmgate.codecs import sse
@@ -31,7 +32,6 @@ from llmgate.contract import Provider
 from llmgate.flows import Attempt
 from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers

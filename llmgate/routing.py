@@ -9,11 +9,11 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import pricing
+from llmgate.accounting import pricing
+from llmgate.accounting.records import Caller
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.fallbacks import Fallbacks
-from llmgate.metering import Caller
 from llmgate.retries import Policy
 
 DEFAULT_TAG = "default"

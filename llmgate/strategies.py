@@ -9,9 +9,9 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
 from llmgate.limits import Limits
-from llmgate.metering import Entry
 from llmgate.routing import Rules
 
 _MEASURED = 10  # latencies that are kept of a deployment

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate import fallbacks
+from llmgate.accounting.records import Headers
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.fallbacks import Fallbacks
-from llmgate.metering import Headers
 from llmgate.retries import Policy
 from llmgate.routing import Rules
 from llmgate.trust import client_credentials

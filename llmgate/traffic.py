@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from llmgate import errors
+from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.cooldown import Cooldown
 from llmgate.limits import Limits
-from llmgate.metering import Entry
 from llmgate.routing import Routes
 from llmgate.routing import Rules
 from llmgate.store import Memory

@@ -10,7 +10,7 @@ import yaml
 from testing.config_texts import BALANCED
 
 from llmgate import config
-from llmgate import pricing
+from llmgate.accounting import pricing
 from llmgate.config import Settings
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmgate import deployments
-from llmgate import pricing
+from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Context

@@ -28,8 +28,8 @@ from testing.gateway import Gateway
 
 from llmgate import config
 from llmgate import gunicorn_conf
-from llmgate import metering
-from llmgate import requestlog
+from llmgate.accounting import records
+from llmgate.accounting import request_log
 from llmgate.cli import main
 from llmgate.contract import Deployment
 
@@ -267,12 +267,12 @@ def test_the_docs_name_every_code_of_an_error() -> None:
     assert [code for code in sorted(codes) if f"`{code}`" not in TEXTS["errors.md"]] == []
 
 
-def entry() -> metering.Entry:
+def entry() -> records.Entry:
     """Return an entry that has everything that a log line may tell of."""
-    return metering.Entry(
+    return records.Entry(
         request_id="5f0c1d2e3b4a59687766554433221100",
         endpoint="/v1/chat/completions",
-        caller=metering.Caller("master", "user-17", ("chat",), {"trace_id": "t-22"}),
+        caller=records.Caller("master", "user-17", ("chat",), {"trace_id": "t-22"}),
         group="gpt-4o",
         deployment=Deployment("gpt-4o", "openai", "gpt-4o", "https://api.openai.com/v1", "id"),
         attempt=1,
@@ -294,7 +294,7 @@ def entry() -> metering.Entry:
 
 
 def test_the_docs_name_every_field_of_the_log() -> None:
-    fields = requestlog.line(entry(), prompts=True)
+    fields = request_log.line(entry(), prompts=True)
     found = [block for block in BLOCKS if (block.page, block.kind) == ("logging.md", "json")]
     shown = json.loads(found[0].text)
 

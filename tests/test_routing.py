@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate import pricing
+from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.routing import Routes
 

@@ -16,10 +16,10 @@ import pytest
 
 from llmgate import errors
 from llmgate import store
+from llmgate.accounting.records import Caller
+from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
 from llmgate.limits import Limits
-from llmgate.metering import Caller
-from llmgate.metering import Entry
 from llmgate.routing import Routes
 from llmgate.routing import Rules
 from llmgate.store import Most

@@ -7,8 +7,8 @@ from flask import Response
 from flask import request
 
 from llmgate import errors
-from llmgate import estimates
 from llmgate import providers
+from llmgate.accounting import token_estimate
 from llmgate.endpoints import common
 from llmgate.schema import parameters
 
@@ -42,7 +42,7 @@ def token_counter() -> Response:
     deployment = common.gate().routes.find(body["model"])[0]
     return common.json_response(
         {
-            "total_tokens": estimates.tokens(body),
+            "total_tokens": token_estimate.tokens(body),
             "request_model": body["model"],
             "model_used": deployment.model,
             "tokenizer_type": "estimate",

@@ -23,8 +23,9 @@ from flask import request
 from llmgate import calls
 from llmgate import config
 from llmgate import errors
-from llmgate import metering
 from llmgate import terms
+from llmgate.accounting import records
+from llmgate.accounting.meter import Meter
 from llmgate.answers import Completed
 from llmgate.contract import Body
 from llmgate.endpoints import bodies
@@ -35,7 +36,6 @@ from llmgate.endpoints.flowing import Flowing
 from llmgate.flows import Streamed
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.schema import validation
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -149,7 +149,7 @@ def told(value: Body) -> None:
     """Note in the meter who asks and what for."""
     noted = meter()
     value.update(terms.from_headers(request.headers))
-    noted.caller = metering.caller(g.key, value, request.headers)
+    noted.caller = records.caller(g.key, value, request.headers)
     noted.group = value.get("model")
     noted.body = value
 
@@ -157,7 +157,7 @@ def told(value: Body) -> None:
 def asked(value: Body) -> None:
     """Note in the meter who asks and what for, of a request that is not valid."""
     noted, model = meter(), value.get("model")
-    noted.caller = metering.caller(g.key, value, request.headers)
+    noted.caller = records.caller(g.key, value, request.headers)
     noted.group = model[:200] if isinstance(model, str) else None
 
 
@@ -186,13 +186,13 @@ def _note_key(master_digest: bytes | None) -> None:
     digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()
     if hmac.compare_digest(digest, master_digest):
         g.key = "master"
-        g.meter.caller = metering.Caller(g.key)
+        g.meter.caller = records.Caller(g.key)
 
 
 # -- the frame of every request
 
 
-def register(app: Flask, given: config.Settings, sinks: tuple[metering.Sink, ...]) -> None:
+def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]) -> None:
     """Make *app* meter, authenticate and log every request, and answer errors in JSON."""
     secret = given.master_key
     digest = hashlib.sha256(secret.encode()).digest() if secret else None

@@ -23,6 +23,7 @@ from flask import request
 
 from llmgate import dispatch
 from llmgate import errors
+from llmgate.accounting.meter import Meter
 from llmgate.answers import Completed
 from llmgate.contract import Event
 from llmgate.contract import Usage
@@ -41,7 +42,6 @@ from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.flows import WriteError
 from llmgate.inbound import keepalive
-from llmgate.metering import Meter
 from llmgate.schema import validation
 from llmgate.tracking import Tracking
 from llmgate.trust import client_credentials

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmgate import errors
-from llmgate import pricing
+from llmgate.accounting import pricing
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.dialects import engine

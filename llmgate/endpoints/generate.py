@@ -14,8 +14,8 @@ from flask import request
 
 from llmgate import dispatch
 from llmgate import errors
-from llmgate import estimates
 from llmgate import providers
+from llmgate.accounting import token_estimate
 from llmgate.answers import MALFORMED
 from llmgate.codecs import sse
 from llmgate.contract import Body
@@ -86,7 +86,7 @@ def count_tokens(model: str) -> Response:
     found = gate.routes.find(body["model"])
     if all("generate_count" in providers.serving(each).operations for each in found):
         return common.whole(dispatch.complete(gate, "generate_count", body, common.meter()))
-    tokens = estimates.tokens(_chat(front_request.counted(body)))
+    tokens = token_estimate.tokens(_chat(front_request.counted(body)))
     response = common.json_response({"totalTokens": tokens})
     response.headers["x-llmgate-usage-estimated"] = "true"
     return response

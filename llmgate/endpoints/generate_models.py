@@ -12,8 +12,8 @@ from flask import Response
 from flask import request
 
 from llmgate import errors
-from llmgate import pricing
 from llmgate import providers
+from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.endpoints import common
 

@@ -16,8 +16,8 @@ from flask import request
 
 from llmgate import dispatch
 from llmgate import errors
-from llmgate import estimates
 from llmgate import providers
+from llmgate.accounting import token_estimate
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
@@ -61,7 +61,7 @@ def count_tokens() -> Response:
             if error.status != 403 and error.code != "counting_not_supported":
                 raise
             common.meter().retried()
-    return common.json_response({"input_tokens": estimates.tokens(body), "estimated": True})
+    return common.json_response({"input_tokens": token_estimate.tokens(body), "estimated": True})
 
 
 def _with_headers(body: Body) -> Body:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint
 from flask import Response
 
-from llmgate import pricing
+from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.endpoints import common
 from llmgate.endpoints import generate_models

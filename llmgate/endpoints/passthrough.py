@@ -21,9 +21,9 @@ from llmgate import dispatch
 from llmgate import errors
 from llmgate import flows
 from llmgate import keepers
-from llmgate import metering
 from llmgate import relay
 from llmgate import terms
+from llmgate.accounting import records
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Call
@@ -177,7 +177,7 @@ def answered(
     group = found[0].group
     once = {} if request.method in _REPEATABLE else {"num_retries": 0}
     body: Body = {"model": group, **once, **brought, **terms.from_headers(request.headers)}
-    meter.caller = metering.caller(common.key(), said, request.headers)
+    meter.caller = records.caller(common.key(), said, request.headers)
     meter.body = dict(said)
     if request.method != "POST":  # those are counted already
         common.enter()

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 from werkzeug.test import run_wsgi_app
 
-from llmgate import requestlog
+from llmgate.accounting import request_log
 
 _PATH = "/v1/chat/completions"
 _ROUNDS = 2  # code that has run twice is as warm as it gets
@@ -31,7 +31,7 @@ def rehearse(app: Flask) -> None:
     }
     key = ("Authorization", f"Bearer {settings.master_key}")
     headers = [key, ("x-llmgate-heartbeat", "off")]
-    with requestlog.to(lambda line: None):
+    with request_log.to(lambda line: None):
         for stream in (False, True) * _ROUNDS:
             asked = EnvironBuilder(
                 _PATH, method="POST", json={**body, "stream": stream}, headers=headers

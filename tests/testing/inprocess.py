@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from llmgate import config
 from llmgate import create_app
-from llmgate import requestlog
+from llmgate.accounting import request_log as request_log_module
 
 CHAT = "/v1/chat/completions"
 DONE = "[DONE]"
@@ -83,5 +83,5 @@ def request_log() -> Iterator[list[Any]]:
         if line["time"] >= began:
             lines.append(line)
 
-    with requestlog.to(take):
+    with request_log_module.to(take):
         yield lines

@@ -20,7 +20,7 @@ from llmgate.contract import Usage
 Row: TypeAlias = dict[str, Any]
 """One line of prices.json: dollars per unit (fields with `cost` in them), mode and sizes."""
 
-_TABLE = Path(__file__).with_name("prices.json")
+_TABLE = Path(__file__).parents[1] / "prices.json"
 
 _SHARED = {
     "azure": ("azure", "openai"),

@@ -3,80 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
-from typing import NamedTuple
-from typing import Protocol
-from typing import TypeAlias
 
 from llmgate import errors
-from llmgate import labels
-from llmgate import pricing
+from llmgate.accounting import pricing
+from llmgate.accounting.records import Caller
+from llmgate.accounting.records import Entry
+from llmgate.accounting.records import Sink
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.contract import Usage
 from llmgate.trust import redaction
 from llmgate.upstream import retry_after
 from llmgate.upstream.excerpt import Heard
-
-
-class Headers(Protocol):
-    """A request's headers, found by their names in any case."""
-
-    def get(self, name: str, /) -> str | None:
-        """Return the header called *name*."""
-
-
-class Caller(NamedTuple):
-    """Who a request is made for, and what they said of it."""
-
-    key: str = ""  # which key of ours, never the key itself; empty: none was needed
-    user: str | None = None
-    tags: tuple[str, ...] = ()  # that choose deployments
-    metadata: Any = None
-    more_tags: tuple[str, ...] = ()  # given where others go first: for the log alone
-
-
-class Entry(NamedTuple):
-    """One attempt, or a request that came to none; `final` ends the request."""
-
-    request_id: str
-    endpoint: str
-    caller: Caller
-    group: str | None
-    deployment: Deployment | None
-    attempt: int  # 1 is the first; 0: none was made
-    final: bool
-    status: int
-    error: str | None
-    error_code: str | None
-    cause: str | None  # what the operator should know of the error, and the client should not
-    stream: bool
-    aborted: bool  # the client left before the end
-    usage: Usage
-    usage_estimated: bool  # the upstream did not say
-    cost: float | None  # US dollars; None: unknown
-    started: float  # seconds since the epoch
-    latency: float  # seconds
-    ttft: float | None  # seconds to the first token of a stream
-    body: Body | None  # the request, for sinks that may log prompts
-    failures: tuple[str, ...] = ()  # the attempts before this one: where they went, what came
-    took: float = 0.0  # seconds of this attempt, to the first token if it is a stream
-    retry_after: float | None = None  # seconds that its upstream asks to wait
-    upstream: Mapping[str, Any] = {}  # where it went, and what came that is an error
-
-
-Guard: TypeAlias = Callable[[Caller, str, Body], None]
-"""Before anything is sent, with the model group: raises GateError to refuse."""
-
-Filter: TypeAlias = Callable[[Deployment, Caller], bool]
-"""Whether this caller may be sent to this deployment now."""
-
-Sink: TypeAlias = Callable[[Entry], None]
-"""Told of every attempt; must not fail."""
 
 
 class Meter:
@@ -265,11 +207,3 @@ class Meter:
 
 
 _LEFT = "the client closed its connection while the answer was sent"
-
-
-def caller(key: str, body: Mapping[str, Any], headers: Headers) -> Caller:
-    """Return who asks by *key*, from what *body* and *headers* say."""
-    user = body.get("user")
-    tags, others = labels.tags(body, headers.get("x-litellm-tags"))
-    metadata = labels.metadata(body, headers.get("x-litellm-spend-logs-metadata"))
-    return Caller(key, user if isinstance(user, str) else None, tags, metadata, others)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate import pricing
+from llmgate.accounting import pricing
 
-PATH = Path(pricing.__file__).with_name("prices.json")
+PATH = Path(pricing.__file__).parents[1] / "prices.json"
 TABLE: dict[str, dict[str, Any]] = json.loads(PATH.read_text())
 
 PRICES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate import estimates
+from llmgate.accounting import token_estimate
 
 TURN = {"role": "user", "content": "a" * 40}
 PICTURE = {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}
@@ -39,7 +39,7 @@ PICTURE = {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}
     ],
 )
 def test_what_a_model_reads_is_counted(request_: Any, wanted: int) -> None:
-    assert estimates.tokens(request_) == wanted
+    assert token_estimate.tokens(request_) == wanted
 
 
 @given(
@@ -52,4 +52,4 @@ def test_what_a_model_reads_is_counted(request_: Any, wanted: int) -> None:
     )
 )
 def test_anything_has_an_estimate(value: Any) -> None:
-    assert estimates.tokens({"messages": value}) >= 0
+    assert token_estimate.tokens({"messages": value}) >= 0

@@ -29,7 +29,7 @@ from testing.upstream import sse
 from testing.upstream import usage
 from werkzeug.test import EnvironBuilder
 
-from llmgate import requestlog
+from llmgate.accounting import request_log
 
 AppFor = Callable[..., FlaskClient]
 GOOD = json_answer(chat_completion())
@@ -346,7 +346,7 @@ def test_a_real_gateway_writes_its_lines_to_standard_output(
 
 
 def test_a_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    requestlog.printed('{"a": 1}')
+    request_log.printed('{"a": 1}')
 
     assert capsys.readouterr().out == '{"a": 1}\n'
 
@@ -359,6 +359,6 @@ def test_a_line_that_nobody_reads_fails_nothing(
     gone.close()
     monkeypatch.setattr(sys, "stdout", gone if closed else None)
 
-    requestlog.printed("{}")
+    request_log.printed("{}")
 
     assert sys.stdout is None or sys.stdout.closed

@@ -12,9 +12,9 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from llmgate.accounting.records import Entry
+from llmgate.accounting.records import Sink
 from llmgate.contract import Upload
-from llmgate.metering import Entry
-from llmgate.metering import Sink
 from llmgate.trust import client_credentials
 from llmgate.trust import redaction
 
