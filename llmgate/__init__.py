@@ -13,9 +13,6 @@ from werkzeug.routing import Rule
 from llmgate import calls
 from llmgate import config
 from llmgate import deployments
-from llmgate import routing
-from llmgate import store
-from llmgate import traffic
 from llmgate.accounting import request_log
 from llmgate.endpoints import advice
 from llmgate.endpoints import audio
@@ -38,6 +35,10 @@ from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
 from llmgate.inbound import admission
 from llmgate.providers import PROVIDERS
+from llmgate.routing import load_balancer
+from llmgate.routing import routes
+from llmgate.routing import tag_filter
+from llmgate.storage import counters
 from llmgate.tracking import Tracking
 from llmgate.trust import redaction
 from llmgate.upstream import oauth
@@ -83,7 +84,7 @@ def warnings(settings: config.Settings) -> list[str]:
     return found
 
 
-def _is_echo(routes: routing.Routes) -> bool:
+def _is_echo(routes: routes.Routes) -> bool:
     """Return whether what is built in answers, for want of anything else."""
     return list(routes.groups) == ["*"] and bool(PROVIDERS[routes.groups["*"][0].provider].answer)
 
@@ -117,16 +118,16 @@ def create_app(settings: config.Settings) -> Flask:
     app.extensions["llmgate.settings"] = settings
     session = http_session.Session()
     door = admission.Door(app.wsgi_app, settings.beats)
-    shared = store.opened(settings.state_path)
-    parallel = traffic.bulkhead(settings.routes, lambda: door.limit)
-    going_on = traffic.Traffic(settings.rules, shared, parallel)
+    shared = counters.opened(settings.state_path)
+    parallel = load_balancer.bulkhead(settings.routes, lambda: door.limit)
+    going_on = load_balancer.Traffic(settings.rules, shared, parallel)
     app.extensions["llmgate"] = calls.Gate(
         settings.routes,
         session,
         oauth.Tokens(session),
         going_on,
         settings.rules,
-        guards=() if settings.takes_tags else (routing.refuse_tags,),
+        guards=() if settings.takes_tags else (tag_filter.refuse_tags,),
         allowed=settings.allowed,
     )
     app.extensions["llmgate.door"] = door

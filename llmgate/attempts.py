@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import retries
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.fallbacks import Fallbacks
-from llmgate.fallbacks import Target
+from llmgate.routing import retry_policy
+from llmgate.routing.fallbacks import Fallbacks
+from llmgate.routing.fallbacks import Target
 
 
 class Choice(NamedTuple):
@@ -35,7 +35,7 @@ class Course(NamedTuple):
     find: Callable[[Target], Sequence[Deployment]]  # raises GateError for a group not to be asked
     pick: Callable[[Sequence[Deployment], bool], Deployment]  # raises RateLimited if none is free
     again: Callable[[Deployment], bool]  # whether the same one may be tried once more
-    policy: Callable[[Deployment], retries.Policy]
+    policy: Callable[[Deployment], retry_policy.Policy]
     fallbacks: Fallbacks = Fallbacks()
     left: Callable[[], float] = lambda: float("inf")  # seconds that the request has
     sleep: Callable[[float], None] = time.sleep
@@ -118,7 +118,7 @@ class _Turns(NamedTuple):
     def other(self, left: Sequence[Deployment], error: errors.GateError) -> Deployment | None:
         """Return the one of *left* to try after *error*, None if there is none."""
         unsafe = self.course.fallbacks.unsafe and isinstance(error, errors.UpstreamTimeout)
-        if not left or not (retries.retriable(error)[1] or unsafe) or self.course.left() <= 0:
+        if not left or not (retry_policy.retriable(error)[1] or unsafe) or self.course.left() <= 0:
             return None
         try:
             return self.pick(left)
@@ -130,7 +130,7 @@ class _Turns(NamedTuple):
         policy = self.course.policy(current)
         if again >= policy.allowed(error):
             return False
-        pause = retries.pause(error, again + 1, policy.least_wait)
+        pause = retry_policy.pause(error, again + 1, policy.least_wait)
         if pause >= self.course.left() or not self.course.again(current):
             return False
         self.course.sleep(pause)

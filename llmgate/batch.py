@@ -24,7 +24,7 @@ from llmgate.flows import Streamed
 from llmgate.flows import written_error
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 
 T = TypeVar("T", Completed, Streamed)
 

@@ -9,7 +9,6 @@ from typing import TypeAlias
 from llmgate import answers
 from llmgate import errors
 from llmgate import providers
-from llmgate import routing
 from llmgate.accounting.meter import Meter
 from llmgate.accounting.records import Filter
 from llmgate.accounting.records import Guard
@@ -21,9 +20,10 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.flows import Attempt
 from llmgate.flows import Front
-from llmgate.routing import Routes
+from llmgate.routing import router_settings
+from llmgate.routing.load_balancer import Traffic
+from llmgate.routing.routes import Routes
 from llmgate.schema import parameters
-from llmgate.traffic import Traffic
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
@@ -38,7 +38,7 @@ class Gate(NamedTuple):
     session: http_session.Sender
     tokens: oauth.Tokens
     traffic: Traffic
-    rules: routing.Rules = routing.Rules()
+    rules: router_settings.RouterSettings = router_settings.RouterSettings()
     guards: tuple[Guard, ...] = ()
     filters: tuple[Filter, ...] = ()
     allowed: client_credentials.Allowed = client_credentials.Allowed()

@@ -20,8 +20,8 @@ from llmgate import rules
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
 from llmgate.inbound import keepalive
-from llmgate.routing import Routes
-from llmgate.routing import Rules
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
 from llmgate.schema import parameters
 from llmgate.schema import validation
 from llmgate.trust import client_credentials
@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     """Everything that the gate is told at its start."""
 
     routes: Routes
-    rules: Rules = Rules()
+    rules: RouterSettings = RouterSettings()
     master_key: str | None = None
     max_body: int = 32 * MEGABYTE
     max_upload: int = 100 * MEGABYTE

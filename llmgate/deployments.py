@@ -14,7 +14,7 @@ from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 from llmgate.schema import parameters
 from llmgate.trust import redaction
 

@@ -16,8 +16,6 @@ from llmgate import calls
 from llmgate import errors
 from llmgate import flows
 from llmgate import relay
-from llmgate import retries
-from llmgate import routing
 from llmgate import terms
 from llmgate import userconfig
 from llmgate.accounting.meter import Meter
@@ -26,13 +24,15 @@ from llmgate.calls import Gate
 from llmgate.calls import Wanted
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.fallbacks import Target
 from llmgate.flows import Attempt
 from llmgate.flows import Front
 from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
+from llmgate.routing import retry_policy
+from llmgate.routing import tag_filter
+from llmgate.routing.fallbacks import Target
+from llmgate.routing.load_balancer import Traffic
 from llmgate.schema import validation
-from llmgate.traffic import Traffic
 from llmgate.trust import client_credentials
 from llmgate.upstream import session as http_session
 from llmgate.upstream.deadline import Deadline
@@ -116,7 +116,7 @@ def _tried(
             return _made(made, turn.attempt(choice))
         except errors.GateError as error:
             flows.failed(error, meter)
-            told = error if told is None or not retries.is_refused_by_us(error) else told
+            told = error if told is None or not retry_policy.is_refused_by_us(error) else told
             try:
                 with meter.waiting():
                     choice = turns.send(error)
@@ -187,7 +187,7 @@ class _Turn:
             client_credentials.check(body)
             self._guard(target.model, body)
         rules, tags = self._gate.rules, self._meter.caller.tags
-        return routing.tagged(self._gate.routes.find(target.model), tags, target.model, rules)
+        return tag_filter.tagged(self._gate.routes.find(target.model), tags, target.model, rules)
 
     def _guard(self, model: str, body: Body) -> None:
         """Raise what the guards have against *body* being sent to *model*."""

@@ -24,7 +24,7 @@ from llmgate.contract import Failure
 from llmgate.contract import Provider
 from llmgate.deployments import ConfigError
 from llmgate.dialects.openai import wire as openai_wire
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 
 SECTIONS = ("files_settings", "finetune_settings", "assistant_settings")
 """Sections of a configuration that say who keeps what."""

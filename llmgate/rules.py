@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate import fallbacks
-from llmgate.fallbacks import Fallbacks
-from llmgate.retries import Policy
-from llmgate.routing import Rules
+from llmgate.routing import fallbacks
+from llmgate.routing.fallbacks import Fallbacks
+from llmgate.routing.retry_policy import Policy
+from llmgate.routing.router_settings import RouterSettings
 
 _RETRIES, _FAILS = "Retries", "AllowedFails"  # how LiteLLM's names for kinds of errors end
 
 
-def rules(*sections: Mapping[str, Any]) -> Rules:
+def rules(*sections: Mapping[str, Any]) -> RouterSettings:
     """Return what *sections* say, the first that says a thing before the others.
 
     Their shape is that of `router_settings` in schemas/config.json. Raises InvalidRequest.
@@ -26,7 +26,7 @@ def rules(*sections: Mapping[str, Any]) -> Rules:
         bool(said.get("retry_unsafe")),
     )
     timeout = said.get("timeout") or said.get("request_timeout")
-    return Rules(
+    return RouterSettings(
         policy=policy,
         policies={
             group: policy._replace(by_kind=_by_kind(kinds, _RETRIES))

@@ -12,13 +12,13 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import fallbacks
 from llmgate.accounting.records import Headers
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.fallbacks import Fallbacks
-from llmgate.retries import Policy
-from llmgate.routing import Rules
+from llmgate.routing import fallbacks
+from llmgate.routing.fallbacks import Fallbacks
+from llmgate.routing.retry_policy import Policy
+from llmgate.routing.router_settings import RouterSettings
 from llmgate.trust import client_credentials
 
 HEADERS: Mapping[str, str] = {
@@ -42,7 +42,7 @@ def from_headers(headers: Headers) -> dict[str, str]:
 class Terms(NamedTuple):
     """What holds for one request."""
 
-    rules: Rules
+    rules: RouterSettings
     fallbacks: Fallbacks
     retries: int | None = None  # as the client wants
     timeout: float | None = None  # seconds, as the client wants
@@ -72,7 +72,7 @@ class Terms(NamedTuple):
         return float(said or deployment.timeout)
 
 
-def terms(body: Body, model: str, rules: Rules) -> Terms:
+def terms(body: Body, model: str, rules: RouterSettings) -> Terms:
     """Return the terms of the request *body* for *model*; raises InvalidRequest."""
     retries = _number(body, ("num_retries", "max_retries"))
     return Terms(

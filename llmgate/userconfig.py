@@ -18,8 +18,8 @@ from llmgate.contract import Deployment
 from llmgate.deployments import ConfigError
 from llmgate.deployments import Context
 from llmgate.deployments import Overrides
-from llmgate.routing import Routes
-from llmgate.routing import Rules
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
 from llmgate.schema import validation
 from llmgate.trust import address_guard
 from llmgate.trust import client_credentials
@@ -33,7 +33,7 @@ class Router(NamedTuple):
     """What a client's request is sent on by."""
 
     routes: Routes
-    rules: Rules
+    rules: RouterSettings
 
 
 def router(given: Any, allowed: Allowed) -> Router:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate import errors
-from llmgate import retries as rules
 from llmgate.attempts import Attempts
 from llmgate.attempts import Course
 from llmgate.attempts import attempts
 from llmgate.contract import Deployment
-from llmgate.fallbacks import Fallbacks
-from llmgate.fallbacks import Target
-from llmgate.retries import Policy
+from llmgate.routing import retry_policy as rules
+from llmgate.routing.fallbacks import Fallbacks
+from llmgate.routing.fallbacks import Target
+from llmgate.routing.retry_policy import Policy
 
 
 def to(model: str, provider: str = "groq", **over: Any) -> Deployment:

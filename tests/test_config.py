@@ -16,8 +16,8 @@ from llmgate.deployments import ConfigError
 from llmgate.deployments import Overrides
 from llmgate.inbound import keepalive
 from llmgate.keepers import Keepers
-from llmgate.retries import Policy
-from llmgate.routing import Rules
+from llmgate.routing.retry_policy import Policy
+from llmgate.routing.router_settings import RouterSettings
 
 ONE = """
 model_list:
@@ -123,7 +123,7 @@ def test_a_whole_configuration_is_read(written: Any) -> None:
         routes=got.routes._replace(groups={}, aliases={}), keepers=Keepers()
     ) == Settings(
         routes=got.routes._replace(groups={}, aliases={}),
-        rules=Rules(policy=Policy(retries=3), timeout=120.0),
+        rules=RouterSettings(policy=Policy(retries=3), timeout=120.0),
         master_key="sk-m",
         max_body=8 * 1024 * 1024,
         max_upload=512 * 1024,

@@ -14,7 +14,7 @@ from llmgate.deployments import Context
 from llmgate.deployments import Overrides
 from llmgate.providers import PROVIDERS
 from llmgate.providers.compatible import ROWS
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 
 LISTED = pricing.prices("openai", "gpt-4o")
 

@@ -12,7 +12,7 @@ from llmgate.contract import Deployment
 from llmgate.dialects import engine
 from llmgate.dialects.engine import Asked
 from llmgate.providers import PROVIDERS
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 
 
 def names() -> list[str]:

@@ -33,11 +33,11 @@ from llmgate.endpoints import common
 from llmgate.endpoints import failures
 from llmgate.endpoints import passed
 from llmgate.endpoints import spool
-from llmgate.fallbacks import Fallbacks
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.providers.natives import PREFIXES
-from llmgate.routing import Routes
+from llmgate.routing.fallbacks import Fallbacks
+from llmgate.routing.routes import Routes
 
 blueprint = Blueprint("passthrough", __name__)
 

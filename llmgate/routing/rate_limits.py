@@ -11,8 +11,8 @@ from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.schema import parameters
-from llmgate.store import Most
-from llmgate.store import Store
+from llmgate.storage.counters import Most
+from llmgate.storage.counters import Store
 from llmgate.trust import client_credentials
 
 _BYTES_PER_TOKEN = 4

@@ -13,13 +13,13 @@ from llmgate import errors
 from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.cooldown import Cooldown
-from llmgate.limits import Limits
-from llmgate.routing import Routes
-from llmgate.routing import Rules
-from llmgate.store import Memory
-from llmgate.store import Store
-from llmgate.strategies import Strategy
+from llmgate.routing.cooldown import Cooldown
+from llmgate.routing.rate_limits import Limits
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
+from llmgate.routing.strategies import Strategy
+from llmgate.storage.counters import Memory
+from llmgate.storage.counters import Store
 
 _RESERVE = 4  # threads of a worker that no one upstream takes
 
@@ -29,7 +29,7 @@ class Traffic:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: RouterSettings,
         store: Store | None = None,
         parallel: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.time,

@@ -5,38 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.accounting import pricing
-from llmgate.accounting.records import Caller
-from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.fallbacks import Fallbacks
-from llmgate.retries import Policy
-
-DEFAULT_TAG = "default"
-"""The tag of deployments for requests whose own tags match none."""
-
-
-class Rules(NamedTuple):
-    """How requests are sent on: `router_settings`, an operator's or a client's."""
-
-    policy: Policy = Policy()
-    policies: Mapping[str, Policy] = {}  # by model group
-    fallbacks: Fallbacks = Fallbacks()
-    timeout: float = 600.0  # seconds for a request, all attempts taken together
-    stream_timeout: float | None = None  # the longest silence of a stream, in seconds
-    strategy: str = "simple-shuffle"
-    strategy_args: Mapping[str, Any] = {}
-    allowed_fails: int = 3  # in a minute; one more and a deployment is left in peace
-    allowed_fails_by_kind: Mapping[str, int] = {}  # of retries.kind_of
-    cooldown_time: float = 5.0  # seconds
-    cooldowns: bool = True
-    tag_filtering: bool = False
-    match_any_tag: bool = True
-    parallel: int | None = None  # requests at once on a deployment that does not say
 
 
 class Routes(NamedTuple):
@@ -129,43 +102,3 @@ def _expanded(group: str, deployments: Iterable[Deployment]) -> list[str]:
     ]
     fixed = [d.model for d in deployments if _match(group, d.model) and "*" not in d.model]
     return known or fixed
-
-
-def tagged(
-    found: Sequence[Deployment], tags: Sequence[str], model: str, rules: Rules
-) -> tuple[Deployment, ...]:
-    """Return those of *found* that are for requests with *tags*; raises Unauthorized for none.
-
-    With no tag that fits it is those that are tagged `default`; without tags and without such
-    ones it is all.
-    """
-    if not rules.tag_filtering:
-        return tuple(found)
-    fitting = any if rules.match_any_tag else all
-    chosen = [d for d in found if tags and fitting(tag in _tags(d) for tag in tags)]
-    chosen = chosen or [d for d in found if DEFAULT_TAG in _tags(d)]
-    if chosen or not tags:
-        return tuple(chosen or found)
-    raise errors.Unauthorized(
-        f"Not allowed to access model due to tags configuration: no deployment of '{model[:200]}'"
-        " has the tags of this request. Send other tags, or none.",
-        param="tags",
-        code="tags_not_allowed",
-    )
-
-
-def refuse_tags(caller: Caller, model: str, body: Body) -> None:
-    """Raise InvalidRequest if the request brings tags; this is a guard."""
-    if caller.tags:
-        raise errors.InvalidRequest(
-            "This gateway takes no tags from clients (reject_clientside_metadata_tags). Leave"
-            " them out.",
-            param="tags",
-            code="tags_not_allowed",
-        )
-
-
-def _tags(deployment: Deployment) -> Sequence[str]:
-    """Return the tags of *deployment*."""
-    tags: Sequence[str] = deployment.settings.get("tags") or ()
-    return tags

@@ -12,8 +12,8 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import retries
 from llmgate.contract import Body
+from llmgate.routing import retry_policy
 
 DEEPEST = 5
 """Groups that are asked after the first, where nothing else is said."""
@@ -52,7 +52,7 @@ class Fallbacks(NamedTuple):
             listed = _looked_up(special, model)
             if listed:
                 return tuple(Target(name, {}, self.named_by_client) for name in listed)
-        elif not retries.is_for_others(error, self.unsafe):
+        elif not retry_policy.is_for_others(error, self.unsafe):
             return ()
         if self.asked is not None:
             return self.asked
@@ -61,7 +61,7 @@ class Fallbacks(NamedTuple):
 
     def _special(self, error: errors.GateError) -> Lists | None:
         """Return the lists for errors of the kind of *error*, None if it is of no special kind."""
-        if retries.is_too_long(error):
+        if retry_policy.is_too_long(error):
             return self.context_window
         return self.content_policy if error.code == "content_policy_violation" else None
 

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate import store
 from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
-from llmgate.limits import Limits
-from llmgate.routing import Routes
-from llmgate.routing import Rules
-from llmgate.store import Most
-from llmgate.traffic import Traffic
-from llmgate.traffic import bulkhead
+from llmgate.routing.load_balancer import Traffic
+from llmgate.routing.load_balancer import bulkhead
+from llmgate.routing.rate_limits import Limits
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
+from llmgate.storage import counters
+from llmgate.storage.counters import Most
 
 
 class Clock:
@@ -56,8 +56,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def traffic(clock: Clock, kept: store.Store | None = None, **rules: Any) -> Traffic:
-    return Traffic(Rules(**rules), kept, clock=clock, chance=random.Random(7))
+def traffic(clock: Clock, kept: counters.Store | None = None, **rules: Any) -> Traffic:
+    return Traffic(RouterSettings(**rules), kept, clock=clock, chance=random.Random(7))
 
 
 def picked(going: Traffic, *deployments: Deployment, last: bool = False) -> str | None:
@@ -238,7 +238,7 @@ def test_cooldowns_can_be_off_or_go_by_kind(clock: Clock) -> None:
 
 def test_other_workers_know_who_rests(clock: Clock, tmp_path: Path) -> None:
     path = str(tmp_path / "state.db")
-    here, there = (traffic(clock, store.File(path), allowed_fails=0) for _ in range(2))
+    here, there = (traffic(clock, counters.File(path), allowed_fails=0) for _ in range(2))
     a = to("a")
     picked(there, a)
 
@@ -254,19 +254,19 @@ def test_other_workers_know_who_rests(clock: Clock, tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=["memory", "file", "broken"])
-def kept(request: Any, tmp_path: Path) -> Iterator[store.Store]:
+def kept(request: Any, tmp_path: Path) -> Iterator[counters.Store]:
     """Each kind of store; a broken file is no worse than a memory."""
     if request.param == "memory":
-        yield store.Memory()
+        yield counters.Memory()
         return
     path = tmp_path if request.param == "broken" else tmp_path / "state.db"
-    found = store.File(str(path))
+    found = counters.File(str(path))
     yield found
     found.close()
 
 
 def test_in_no_minute_are_there_more_requests_than_the_limit(
-    clock: Clock, kept: store.Store
+    clock: Clock, kept: counters.Store
 ) -> None:
     chance = random.Random(7)
     taken: list[float] = []
@@ -281,7 +281,7 @@ def test_in_no_minute_are_there_more_requests_than_the_limit(
     assert len(taken) > 60
 
 
-def test_after_the_wait_that_is_told_there_is_room(clock: Clock, kept: store.Store) -> None:
+def test_after_the_wait_that_is_told_there_is_room(clock: Clock, kept: counters.Store) -> None:
     for _ in range(3):
         kept.take("a", Most(requests=3), 0, clock.now)
         clock.now += 10
@@ -292,7 +292,7 @@ def test_after_the_wait_that_is_told_there_is_room(clock: Clock, kept: store.Sto
     assert kept.take("a", Most(requests=3), 0, clock.now + wait) == 0
 
 
-def test_tokens_are_reserved_and_settled(clock: Clock, kept: store.Store) -> None:
+def test_tokens_are_reserved_and_settled(clock: Clock, kept: counters.Store) -> None:
     most = Most(tokens=100)
 
     assert kept.take("a", most, 60, clock.now) == 0
@@ -305,7 +305,7 @@ def test_tokens_are_reserved_and_settled(clock: Clock, kept: store.Store) -> Non
 
 
 def test_a_request_above_the_limit_waits_for_an_empty_minute(
-    clock: Clock, kept: store.Store
+    clock: Clock, kept: counters.Store
 ) -> None:
     assert kept.take("a", Most(tokens=100), 500, clock.now) == 0
     assert kept.take("a", Most(tokens=100), 500, clock.now) > 0
@@ -314,8 +314,8 @@ def test_a_request_above_the_limit_waits_for_an_empty_minute(
 def test_limits_hold_between_threads_and_workers(
     clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_PATIENCE", 30.0)  # a machine with much to do may hold it long
-    stores = [store.File(str(tmp_path / "state.db")) for _ in range(2)]
+    monkeypatch.setattr(counters, "_PATIENCE", 30.0)  # a machine with much to do may hold it long
+    stores = [counters.File(str(tmp_path / "state.db")) for _ in range(2)]
 
     def ask(at: int) -> float:
         return stores[at % 2].take("a", Most(requests=20), 0, clock.now)
@@ -329,16 +329,16 @@ def test_limits_hold_between_threads_and_workers(
 
 
 def test_a_file_of_ones_own_is_only_made_when_needed() -> None:
-    found = store.opened(None)
+    found = counters.opened(None)
 
-    assert isinstance(found, store.File)
+    assert isinstance(found, counters.File)
     assert not Path(found._path).exists()
     assert found.resting() == {}
-    assert isinstance(store.opened("off"), store.Memory)
+    assert isinstance(counters.opened("off"), counters.Memory)
 
 
 def test_a_file_that_goes_in_a_cycle_is_closed_first(tmp_path: Path) -> None:
-    found = store.File(str(tmp_path / "state.db"))
+    found = counters.File(str(tmp_path / "state.db"))
     cycle: list[object] = [found]
     cycle.append(cycle)
     closed = weakref.ref(found)
@@ -377,7 +377,7 @@ def test_a_place_is_kept_for_a_retry(clock: Clock) -> None:
 def test_one_hung_upstream_leaves_threads_for_the_others(clock: Clock) -> None:
     routes = Routes({"a": (to("a"),), "b": (to("b"),)})
     parallel = bulkhead(routes, lambda: 64)
-    limits = Limits(store.Memory(), parallel)
+    limits = Limits(counters.Memory(), parallel)
 
     entered = sum(limits.enter(to("a"), {}) == 0 for _ in range(100))
 

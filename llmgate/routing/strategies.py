@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
-from llmgate.limits import Limits
-from llmgate.routing import Rules
+from llmgate.routing.rate_limits import Limits
+from llmgate.routing.router_settings import RouterSettings
 
 _MEASURED = 10  # latencies that are kept of a deployment
 _KNOWN = 1000  # deployments that latencies are kept of
@@ -31,7 +31,7 @@ class Strategy:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: RouterSettings,
         limits: Limits,
         clock: Callable[[], float] = time.time,
         chance: random.Random | None = None,

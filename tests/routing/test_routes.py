@@ -7,7 +7,7 @@ import pytest
 from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
-from llmgate.routing import Routes
+from llmgate.routing.routes import Routes
 
 
 def to(model: str, provider: str = "groq", **over: Any) -> Deployment:

@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from llmgate import retries
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
-from llmgate.routing import Rules
-from llmgate.store import Store
+from llmgate.routing import retry_policy
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.storage.counters import Store
 
 LONGEST = 120.0
 """Seconds of Retry-After that are believed."""
@@ -40,7 +40,7 @@ class Cooldown:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: RouterSettings,
         store: Store,
         clock: Callable[[], float] = time.time,
         chance: random.Random | None = None,
@@ -96,7 +96,7 @@ class Cooldown:
         with self._lock:
             state = self._states.setdefault(deployment.id, _State())
             state.fails = [when for when in state.fails if when > now - _MINUTE] + [now]
-            kind = retries.kind_of(entry.status)
+            kind = retry_policy.kind_of(entry.status)
             allowed = self._rules.allowed_fails_by_kind.get(kind, self._rules.allowed_fails)
             told = entry.retry_after is not None and entry.status in (429, 503)
             at_once = told or (

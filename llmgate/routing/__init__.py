@@ -1,0 +1,1 @@
+"""Which deployment gets a request."""

@@ -1,0 +1,54 @@
+"""Which deployments the tags of a request choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmgate import errors
+from llmgate.accounting.records import Caller
+from llmgate.contract import Body
+from llmgate.contract import Deployment
+from llmgate.routing.router_settings import RouterSettings
+
+DEFAULT_TAG = "default"
+"""The tag of deployments for requests whose own tags match none."""
+
+
+def tagged(
+    found: Sequence[Deployment], tags: Sequence[str], model: str, rules: RouterSettings
+) -> tuple[Deployment, ...]:
+    """Return those of *found* that are for requests with *tags*; raises Unauthorized for none.
+
+    With no tag that fits it is those that are tagged `default`; without tags and without such
+    ones it is all.
+    """
+    if not rules.tag_filtering:
+        return tuple(found)
+    fitting = any if rules.match_any_tag else all
+    chosen = [d for d in found if tags and fitting(tag in _tags(d) for tag in tags)]
+    chosen = chosen or [d for d in found if DEFAULT_TAG in _tags(d)]
+    if chosen or not tags:
+        return tuple(chosen or found)
+    raise errors.Unauthorized(
+        f"Not allowed to access model due to tags configuration: no deployment of '{model[:200]}'"
+        " has the tags of this request. Send other tags, or none.",
+        param="tags",
+        code="tags_not_allowed",
+    )
+
+
+def refuse_tags(caller: Caller, model: str, body: Body) -> None:
+    """Raise InvalidRequest if the request brings tags; this is a guard."""
+    if caller.tags:
+        raise errors.InvalidRequest(
+            "This gateway takes no tags from clients (reject_clientside_metadata_tags). Leave"
+            " them out.",
+            param="tags",
+            code="tags_not_allowed",
+        )
+
+
+def _tags(deployment: Deployment) -> Sequence[str]:
+    """Return the tags of *deployment*."""
+    tags: Sequence[str] = deployment.settings.get("tags") or ()
+    return tags

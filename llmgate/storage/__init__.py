@@ -1,0 +1,1 @@
+"""State shared by the workers of a machine."""
