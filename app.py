@@ -7,7 +7,7 @@ from flask import Flask
 
 from llmgate import config
 from llmgate import create_app
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 
 def made() -> Flask:

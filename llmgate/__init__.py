@@ -12,8 +12,8 @@ from werkzeug.routing import Rule
 
 from llmgate import calls
 from llmgate import config
-from llmgate import deployments
 from llmgate.accounting import request_log
+from llmgate.config import deployments
 from llmgate.endpoints import advice
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat

@@ -35,7 +35,7 @@ class Course(NamedTuple):
     find: Callable[[Target], Sequence[Deployment]]  # raises GateError for a group not to be asked
     pick: Callable[[Sequence[Deployment], bool], Deployment]  # raises RateLimited if none is free
     again: Callable[[Deployment], bool]  # whether the same one may be tried once more
-    policy: Callable[[Deployment], retry_policy.Policy]
+    policy: Callable[[Deployment], retry_policy.RetryPolicy]
     fallbacks: Fallbacks = Fallbacks()
     left: Callable[[], float] = lambda: float("inf")  # seconds that the request has
     sleep: Callable[[float], None] = time.sleep

@@ -19,8 +19,8 @@ from llmgate import create_app
 from llmgate import environment
 from llmgate import listening
 from llmgate import warnings
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Overrides
+from llmgate.config.deployments import Overrides
+from llmgate.errors import ConfigError
 from llmgate.version import VERSION
 
 

@@ -17,11 +17,11 @@ from llmgate import errors
 from llmgate import flows
 from llmgate import relay
 from llmgate import terms
-from llmgate import userconfig
 from llmgate.accounting.meter import Meter
 from llmgate.answers import Completed
 from llmgate.calls import Gate
 from llmgate.calls import Wanted
+from llmgate.config import user_config
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.flows import Attempt
@@ -130,7 +130,7 @@ def _gate_for(gate: Gate, body: Body) -> Gate:
     given = body.get("user_config")
     if given is None:
         return gate
-    routes, rules = userconfig.router(given, gate.allowed)
+    routes, rules = user_config.router(given, gate.allowed)
     return gate._replace(routes=routes, rules=rules, traffic=Traffic(rules))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 _LONGEST_SHOWN = 40
 

@@ -193,3 +193,7 @@ TYPES = {
 def type_of(status: int) -> str:
     """Return OpenAI's error type for *status*."""
     return TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the place and the remedy in one line."""

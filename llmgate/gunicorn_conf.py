@@ -22,8 +22,8 @@ from typing import NoReturn
 from llmgate import environment
 from llmgate import listening
 from llmgate import sharing
-from llmgate.deployments import ConfigError
 from llmgate.endpoints import rehearsal
+from llmgate.errors import ConfigError
 from llmgate.inbound import body_rate
 
 _WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 _REMEDIES = {
     errno.EADDRINUSE: "stop what uses it, or choose another port",

@@ -17,7 +17,7 @@ from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.routing import fallbacks
 from llmgate.routing.fallbacks import Fallbacks
-from llmgate.routing.retry_policy import Policy
+from llmgate.routing.retry_policy import RetryPolicy
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.trust import client_credentials
 
@@ -48,7 +48,7 @@ class Terms(NamedTuple):
     timeout: float | None = None  # seconds, as the client wants
     stream_timeout: float | None = None
 
-    def policy(self, deployment: Deployment) -> Policy:
+    def policy(self, deployment: Deployment) -> RetryPolicy:
         """Return how often *deployment* may be tried again."""
         settings = deployment.settings
         policy = self.rules.policies.get(deployment.group, self.rules.policy)

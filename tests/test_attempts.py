@@ -16,7 +16,7 @@ from llmgate.contract import Deployment
 from llmgate.routing import retry_policy as rules
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.fallbacks import Target
-from llmgate.routing.retry_policy import Policy
+from llmgate.routing.retry_policy import RetryPolicy
 
 
 def to(model: str, provider: str = "groq", **over: Any) -> Deployment:
@@ -30,7 +30,7 @@ def course(deployments: Sequence[Deployment], retries: int, **over: Any) -> Cour
         "find": lambda target: deployments,
         "pick": lambda left, last_resort: left[0],
         "again": lambda deployment: True,
-        "policy": lambda deployment: Policy(retries),
+        "policy": lambda deployment: RetryPolicy(retries),
     }
     return Course(**given | over)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from llmgate import deployments
+from llmgate.config import deployments
+from llmgate.config.deployments import Context
+from llmgate.config.deployments import Overrides
 from llmgate.contract import Deployment
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Context
-from llmgate.deployments import Overrides
+from llmgate.errors import ConfigError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "env-id", "AWS_SECRET_ACCESS_KEY": "env-secret"}
 AWS = {**KEYS, "AWS_SESSION_TOKEN": "env-token", "AWS_REGION": "eu-west-1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmgate import environment
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 
 @pytest.mark.parametrize("environ", [{}, {"PORT": "", "WEB_CONCURRENCY": " ", "HOST": ""}])

@@ -28,7 +28,7 @@ ALLOWED = {
     "fronts": "contract errors codecs dialects",
     "accounting": "contract errors codecs dialects inbound trust upstream",
     "providers": "contract errors codecs dialects fronts schema",
-    "routing": "contract errors accounting providers storage trust upstream",
+    "routing": "contract errors accounting providers schema storage trust upstream",
     "config": "contract errors accounting dialects inbound providers routing schema trust",
     "pipeline": """contract errors accounting codecs config dialects fronts inbound providers
     routing schema storage trust upstream""",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate import listening
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 
 def fault(host: str, port: int) -> str:

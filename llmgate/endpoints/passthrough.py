@@ -20,11 +20,11 @@ from flask import request
 from llmgate import dispatch
 from llmgate import errors
 from llmgate import flows
-from llmgate import keepers
 from llmgate import relay
 from llmgate import terms
 from llmgate.accounting import records
 from llmgate.codecs import sse
+from llmgate.config import resource_deployments
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -111,9 +111,9 @@ def forwarded(below: str) -> Response:
     said = _said(data)
     named = api.model.search(path)
     model = named[1] if named else said.get("model")
-    found = keepers.of(api.provider, common.gate().routes, known, _text(model))
+    found = resource_deployments.of(api.provider, common.gate().routes, known, _text(model))
     if not found:
-        raise keepers.missing(api.provider)
+        raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
     wire, write_error = _STREAMS.get(prefix, ("relayed", None))
     asked = relay.Relayed(
@@ -191,7 +191,7 @@ def answered(
 # -- the operator's own
 
 
-def register(app: Flask, targets: Sequence[keepers.Target]) -> None:
+def register(app: Flask, targets: Sequence[resource_deployments.Target]) -> None:
     """Let *app* pass on what comes for *targets*; before its other routes are there."""
     for at, target in enumerate(targets):
         view = common.keyed(_view(target))
@@ -203,7 +203,7 @@ def register(app: Flask, targets: Sequence[keepers.Target]) -> None:
             )
 
 
-def _view(target: keepers.Target) -> Callable[..., Response]:
+def _view(target: resource_deployments.Target) -> Callable[..., Response]:
     """Return the view that passes requests on to *target*."""
 
     def view(below: str = "") -> Response:
@@ -211,7 +211,7 @@ def _view(target: keepers.Target) -> Callable[..., Response]:
         address = target.deployment.api_base + (f"/{passed.quoted(path)}" if path else "")
         data = _data()
         build = _build(lambda deployment: address, data)
-        asked = relay.Relayed(build, untouched=True, provider=keepers.OPERATORS)
+        asked = relay.Relayed(build, untouched=True, provider=resource_deployments.OPERATORS)
         return answered(asked, (target.deployment,), _said(data))
 
     view.__doc__ = "Pass a request on to an address of the operator's."

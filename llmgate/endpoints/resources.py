@@ -20,9 +20,9 @@ from flask import request
 
 from llmgate import errors
 from llmgate import flows
-from llmgate import keepers
 from llmgate import providers
 from llmgate import relay
+from llmgate.config import resource_deployments
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
@@ -233,10 +233,10 @@ def _serving(
     if kept:
         return (kept[0],), False
     for name in (named,) if named else _in_turn():
-        found = keepers.of(name, routes, known)
+        found = resource_deployments.of(name, routes, known)
         if found:
             return found, False
-    raise keepers.missing(named or _FIRST[0])
+    raise resource_deployments.missing(named or _FIRST[0])
 
 
 def _in_turn() -> Iterator[str]:

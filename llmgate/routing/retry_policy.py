@@ -16,7 +16,7 @@ _REFUSED_BY_US = frozenset({"unsupported_parameter", "unsupported_operation"})
 _ELSEWHERE = frozenset({401, 403, 404})  # what another group may well have right
 
 
-class Policy(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How often a failed attempt is repeated on the same deployment."""
 
     retries: int = 2

@@ -7,14 +7,14 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate.routing.fallbacks import Fallbacks
-from llmgate.routing.retry_policy import Policy
+from llmgate.routing.retry_policy import RetryPolicy
 
 
 class RouterSettings(NamedTuple):
     """How requests are sent on: `router_settings`, an operator's or a client's."""
 
-    policy: Policy = Policy()
-    policies: Mapping[str, Policy] = {}  # by model group
+    policy: RetryPolicy = RetryPolicy()
+    policies: Mapping[str, RetryPolicy] = {}  # by model group
     fallbacks: Fallbacks = Fallbacks()
     timeout: float = 600.0  # seconds for a request, all attempts taken together
     stream_timeout: float | None = None  # the longest silence of a stream, in seconds

@@ -9,7 +9,7 @@ from testing.upstream import Upstream
 
 from llmgate import config
 from llmgate import create_app
-from llmgate.deployments import Overrides
+from llmgate.config.deployments import Overrides
 from llmgate.endpoints import rehearsal
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
-from llmgate.deployments import ConfigError
+from llmgate.errors import ConfigError
 
 _LARGEST_FILE = 4 * 1024 * 1024
 _MERGE = "tag:yaml.org,2002:merge"  # `<<`, which may be there for each of several anchors

@@ -12,11 +12,11 @@ from testing.config_texts import BALANCED
 from llmgate import config
 from llmgate.accounting import pricing
 from llmgate.config import Settings
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Overrides
+from llmgate.config.deployments import Overrides
+from llmgate.config.resource_deployments import Keepers
+from llmgate.errors import ConfigError
 from llmgate.inbound import keepalive
-from llmgate.keepers import Keepers
-from llmgate.routing.retry_policy import Policy
+from llmgate.routing.retry_policy import RetryPolicy
 from llmgate.routing.router_settings import RouterSettings
 
 ONE = """
@@ -123,7 +123,7 @@ def test_a_whole_configuration_is_read(written: Any) -> None:
         routes=got.routes._replace(groups={}, aliases={}), keepers=Keepers()
     ) == Settings(
         routes=got.routes._replace(groups={}, aliases={}),
-        rules=RouterSettings(policy=Policy(retries=3), timeout=120.0),
+        rules=RouterSettings(policy=RetryPolicy(retries=3), timeout=120.0),
         master_key="sk-m",
         max_body=8 * 1024 * 1024,
         max_upload=512 * 1024,

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import configfile
-from llmgate import deployments
 from llmgate import errors
-from llmgate import keepers
-from llmgate import rules
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Overrides
+from llmgate.config import deployments
+from llmgate.config import resource_deployments
+from llmgate.config import router_settings
+from llmgate.config import yaml_file
+from llmgate.config.deployments import Overrides
+from llmgate.errors import ConfigError
 from llmgate.inbound import keepalive
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.routing.routes import Routes
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
     beats: keepalive.Times = keepalive.Times()
-    keepers: keepers.Keepers = keepers.Keepers()
+    keepers: resource_deployments.Keepers = resource_deployments.Keepers()
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -69,7 +69,7 @@ def load(
     overrides = overrides or Overrides()
     if not path:
         return _settings({}, environ, overrides)
-    raw = configfile.read(Path(path))
+    raw = yaml_file.read(Path(path))
     try:
         environ = {**environ, **_variables(raw, environ)}
         settings = _settings(_valid(raw, environ), environ, overrides)
@@ -192,7 +192,7 @@ def _settings(
     size = own.get("max_body_mb") or general.get("max_request_size_mb") or 32
     return Settings(
         _routes(value, context),
-        rules=rules.rules(router, litellm, own),
+        rules=router_settings.rules(router, litellm, own),
         master_key=_master_key(general, environ),
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
@@ -205,7 +205,7 @@ def _settings(
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
-        keepers=keepers.keepers(value, context),
+        keepers=resource_deployments.keepers(value, context),
     )
 
 
@@ -213,7 +213,9 @@ def _routes(value: Mapping[str, Any], context: deployments.Context) -> Routes:
     """Return the routes of *value*: if it has none, what the environment has keys for."""
     groups = deployments.groups(value.get("model_list") or (), context)
     _check_patterns(value.get("model_list") or ())
-    aliases = rules.aliases(_section(value, "router_settings").get("model_group_alias") or {})
+    aliases = router_settings.aliases(
+        _section(value, "router_settings").get("model_group_alias") or {}
+    )
     routes = Routes(groups, aliases)
     own = _section(value, "general_settings").get("completion_model")
     if context.overrides.model:

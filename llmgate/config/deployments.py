@@ -14,16 +14,13 @@ from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
+from llmgate.errors import ConfigError
 from llmgate.routing.routes import Routes
 from llmgate.schema import parameters
 from llmgate.trust import redaction
 
 Groups = dict[str, tuple[Deployment, ...]]
 """Model groups by name."""
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message names the place and the remedy in one line."""
 
 
 class Overrides(NamedTuple):

@@ -14,16 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import deployments
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import pricing
+from llmgate.config import deployments
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Provider
-from llmgate.deployments import ConfigError
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.errors import ConfigError
 from llmgate.routing.routes import Routes
 
 SECTIONS = ("files_settings", "finetune_settings", "assistant_settings")

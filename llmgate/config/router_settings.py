@@ -7,7 +7,7 @@ from typing import Any
 
 from llmgate.routing import fallbacks
 from llmgate.routing.fallbacks import Fallbacks
-from llmgate.routing.retry_policy import Policy
+from llmgate.routing.retry_policy import RetryPolicy
 from llmgate.routing.router_settings import RouterSettings
 
 _RETRIES, _FAILS = "Retries", "AllowedFails"  # how LiteLLM's names for kinds of errors end
@@ -19,7 +19,7 @@ def rules(*sections: Mapping[str, Any]) -> RouterSettings:
     Their shape is that of `router_settings` in schemas/config.json. Raises InvalidRequest.
     """
     said = _Said(sections)
-    policy = Policy(
+    policy = RetryPolicy(
         int(said.number("num_retries", 2)),
         _by_kind(said.get("retry_policy"), _RETRIES),
         said.number("retry_after", 0.0),

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from llmgate import deployments
 from llmgate.accounting import pricing
+from llmgate.config import deployments
+from llmgate.config.deployments import Context
+from llmgate.config.deployments import Overrides
 from llmgate.contract import Deployment
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Context
-from llmgate.deployments import Overrides
+from llmgate.errors import ConfigError
 from llmgate.providers import PROVIDERS
 from llmgate.providers.compatible import ROWS
 from llmgate.routing.routes import Routes

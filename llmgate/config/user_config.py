@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from llmgate import deployments
 from llmgate import errors
 from llmgate import providers
-from llmgate import rules
+from llmgate.config import deployments
+from llmgate.config import router_settings
+from llmgate.config.deployments import Context
+from llmgate.config.deployments import Overrides
 from llmgate.contract import Deployment
-from llmgate.deployments import ConfigError
-from llmgate.deployments import Context
-from llmgate.deployments import Overrides
+from llmgate.errors import ConfigError
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.routing.routes import Routes
 from llmgate.schema import validation
@@ -43,7 +43,7 @@ def router(given: Any, allowed: Allowed) -> Router:
     """
     for path, message in validation.violations("user_config", given):
         raise _wrong(path, message)
-    said = rules.rules(given)
+    said = router_settings.rules(given)
     policy = said.policy._replace(retries=min(said.policy.retries, _MOST_RETRIES), unsafe=False)
     said = said._replace(policy=policy, timeout=min(said.timeout, _LONGEST))
     for at, entry in enumerate(given["model_list"]):
@@ -58,7 +58,9 @@ def router(given: Any, allowed: Allowed) -> Router:
         name: tuple(_theirs(deployment, at) for at, deployment in enumerate(several))
         for name, several in groups.items()
     }
-    return Router(Routes(found, rules.aliases(given.get("model_group_alias") or {})), said)
+    return Router(
+        Routes(found, router_settings.aliases(given.get("model_group_alias") or {})), said
+    )
 
 
 def _wrong(path: str, message: str) -> errors.InvalidRequest:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from llmgate import config
-from llmgate import keepers
-from llmgate.deployments import ConfigError
-from llmgate.deployments import secrets
+from llmgate.config import resource_deployments
+from llmgate.config.deployments import secrets
+from llmgate.errors import ConfigError
 from llmgate.trust.redaction import secrets_of
 
 AZURE = {"custom_llm_provider": "azure", "api_base": "https://a.example", "api_key": "sk-azure"}
@@ -95,7 +95,9 @@ def test_deployments_alike_in_address_and_key_are_one(written: Written) -> None:
     found = config.load(written({"model_list": [*listed, other]}), {})
 
     def keys(model: str | None) -> list[str | None]:
-        return [d.api_key for d in keepers.of("groq", found.routes, found.keepers, model)]
+        return [
+            d.api_key for d in resource_deployments.of("groq", found.routes, found.keepers, model)
+        ]
 
     assert (keys("llama"), keys("other"), keys(None)) == (["k", "k2"], ["k"], ["k"])
-    assert keepers.of("xai", found.routes, found.keepers) == ()
+    assert resource_deployments.of("xai", found.routes, found.keepers) == ()
