@@ -10,7 +10,6 @@ from typing import NoReturn
 from flask import Flask
 from werkzeug.routing import Rule
 
-from llmgate import calls
 from llmgate import config
 from llmgate.accounting import request_log
 from llmgate.config import deployments
@@ -34,6 +33,7 @@ from llmgate.endpoints import resources
 from llmgate.endpoints import responses
 from llmgate.endpoints import tracking
 from llmgate.inbound import admission
+from llmgate.pipeline import attempt
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
@@ -121,7 +121,7 @@ def create_app(settings: config.Settings) -> Flask:
     shared = counters.opened(settings.state_path)
     parallel = load_balancer.bulkhead(settings.routes, lambda: door.limit)
     going_on = load_balancer.Traffic(settings.rules, shared, parallel)
-    app.extensions["llmgate"] = calls.Gate(
+    app.extensions["llmgate"] = attempt.Gate(
         settings.routes,
         session,
         oauth.Tokens(session),

@@ -25,10 +25,10 @@ from testing.upstream import refused_url
 from testing.upstream import sse
 from werkzeug.test import TestResponse
 
-from llmgate import batch
 from llmgate import errors
 from llmgate.inbound import admission
 from llmgate.inbound import disconnect
+from llmgate.pipeline import multi_model
 
 AppFor = Callable[..., FlaskClient]
 FRONTS = (CHAT, "/v1/messages", "/v1/responses", "/api/engine/chat/openai")
@@ -58,7 +58,7 @@ def test_every_kind_says_whether_to_try_again() -> None:
     found = list(kinds(errors.GateError))
 
     assert {kind for kind in found if kind.retry} == AGAIN
-    assert {batch.NotFirst, disconnect.ClientLeft, errors.BadUpstream} < {*found}
+    assert {multi_model.NotFirst, disconnect.ClientLeft, errors.BadUpstream} < {*found}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from testing.answers import Answer
 from testing.answers import Send
 from testing.upstream import Upstream
 
-from llmgate import answers
 from llmgate import errors
+from llmgate.pipeline import response
 
 BODIES = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
@@ -69,7 +69,7 @@ def test_an_error_comes_after_what_was_said_before_it() -> None:
         yield from (b"a", b"b")
         raise errors.CutShort("cut")
 
-    got = answers._together(pieces())
+    got = response._together(pieces())
 
     assert next(got) == b"ab"
     with pytest.raises(errors.CutShort):
@@ -77,6 +77,6 @@ def test_an_error_comes_after_what_was_said_before_it() -> None:
 
 
 def test_what_waits_has_a_bound() -> None:
-    got = list(answers._together([b"x" * 40_000] * 5))
+    got = list(response._together([b"x" * 40_000] * 5))
 
     assert [len(block) for block in got] == [80_000, 80_000, 40_000]

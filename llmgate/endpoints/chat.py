@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from flask import Blueprint
 from flask import Response
 
-from llmgate import batch
-from llmgate import dispatch
-from llmgate.answers import Completed
 from llmgate.contract import Body
 from llmgate.endpoints import common
+from llmgate.pipeline import dispatch
+from llmgate.pipeline import multi_model
+from llmgate.pipeline.response import Completed
 
 blueprint = Blueprint("chat", __name__)
 
@@ -27,7 +27,7 @@ _LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
 def chat(model: str | None = None) -> Response:
     """Answer a chat, whole or streamed."""
     body = common.body("chat", model)
-    names = batch.models(body, common.gate().routes)
+    names = multi_model.models(body, common.gate().routes)
     if names:
         return _of_several(names, body)
     if body.get("stream"):
@@ -39,12 +39,12 @@ def chat(model: str | None = None) -> Response:
 def _of_several(names: Sequence[str], body: Body) -> Response:
     """Answer a chat with the models *names*: all of them, or the fastest."""
     gate, meter = common.gate(), common.meter()
-    if not batch.wants_fastest(body):
-        found = batch.completions(gate, names, body, meter, timed)
+    if not multi_model.wants_fastest(body):
+        found = multi_model.completions(gate, names, body, meter, timed)
         return common.whole(Completed(found, "application/json", {}))
     if body.get("stream"):
-        return common.flowing(batch.fastest_stream(gate, names, body, meter))
-    answer = batch.fastest(gate, names, body, meter)
+        return common.flowing(multi_model.fastest_stream(gate, names, body, meter))
+    answer = multi_model.fastest(gate, names, body, meter)
     return common.whole(answer._replace(body=timed(answer.body, meter.elapsed())))
 
 

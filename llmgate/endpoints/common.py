@@ -20,22 +20,22 @@ from flask import current_app
 from flask import g
 from flask import request
 
-from llmgate import calls
 from llmgate import config
 from llmgate import errors
-from llmgate import terms
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
-from llmgate.answers import Completed
 from llmgate.contract import Body
 from llmgate.endpoints import bodies
 from llmgate.endpoints import failures
 from llmgate.endpoints import keys
 from llmgate.endpoints.failures import printable
 from llmgate.endpoints.flowing import Flowing
-from llmgate.flows import Streamed
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
+from llmgate.pipeline import attempt
+from llmgate.pipeline import request_options
+from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -89,9 +89,9 @@ def paths(*names: str, azure: bool = False) -> list[str]:
     return found
 
 
-def gate() -> calls.Gate:
+def gate() -> attempt.Gate:
     """Return the gate of the running app."""
-    found: calls.Gate = current_app.extensions["llmgate"]
+    found: attempt.Gate = current_app.extensions["llmgate"]
     return found
 
 
@@ -148,7 +148,7 @@ def body(schema: str, model: str | None, default_model: str | None = None) -> Bo
 def told(value: Body) -> None:
     """Note in the meter who asks and what for."""
     noted = meter()
-    value.update(terms.from_headers(request.headers))
+    value.update(request_options.from_headers(request.headers))
     noted.caller = records.caller(g.key, value, request.headers)
     noted.group = value.get("model")
     noted.body = value

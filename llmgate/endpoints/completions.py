@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from flask import Blueprint
 from flask import Response
 
-from llmgate import dispatch
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.endpoints import common
-from llmgate.flows import Front
 from llmgate.fronts import completions as completion_dialect
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.shapes import Front
 
 blueprint = Blueprint("completions", __name__)
 

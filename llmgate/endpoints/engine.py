@@ -21,10 +21,8 @@ from flask import Response
 from flask import current_app
 from flask import request
 
-from llmgate import dispatch
 from llmgate import errors
 from llmgate.accounting.meter import Meter
-from llmgate.answers import Completed
 from llmgate.contract import Event
 from llmgate.contract import Usage
 from llmgate.dialects import engine
@@ -38,10 +36,12 @@ from llmgate.endpoints import bodies
 from llmgate.endpoints import common
 from llmgate.endpoints import engine_models
 from llmgate.endpoints import failures
-from llmgate.flows import Front
-from llmgate.flows import Streamed
-from llmgate.flows import WriteError
 from llmgate.inbound import keepalive
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Streamed
+from llmgate.pipeline.shapes import WriteError
 from llmgate.schema import validation
 from llmgate.tracking import Tracking
 from llmgate.trust import client_credentials

@@ -12,23 +12,23 @@ from flask import Blueprint
 from flask import Response
 from flask import request
 
-from llmgate import dispatch
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import token_estimate
-from llmgate.answers import MALFORMED
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
-from llmgate.flows import Front
 from llmgate.fronts.gemini import embeddings as front_embeddings
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.fronts.gemini import reply as front_reply
 from llmgate.fronts.gemini import request as front_request
 from llmgate.fronts.gemini import stream as front_stream
 from llmgate.inbound import keepalive
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.response import MALFORMED
+from llmgate.pipeline.shapes import Front
 
 blueprint = Blueprint("generate", __name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint
 from flask import Response
 
-from llmgate import dispatch
 from llmgate.endpoints import common
 from llmgate.endpoints import forms
+from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("images", __name__)
 

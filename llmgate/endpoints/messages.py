@@ -14,7 +14,6 @@ from flask import Blueprint
 from flask import Response
 from flask import request
 
-from llmgate import dispatch
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import token_estimate
@@ -25,8 +24,9 @@ from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.endpoints import common
 from llmgate.endpoints import failures
-from llmgate.flows import Front
 from llmgate.fronts.anthropic import wire as front_wire
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.shapes import Front
 
 blueprint = Blueprint("messages", __name__)
 

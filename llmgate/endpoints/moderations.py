@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 from flask import Response
 
-from llmgate import dispatch
 from llmgate.endpoints import common
+from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("moderations", __name__)
 

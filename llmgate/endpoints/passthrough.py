@@ -17,11 +17,7 @@ from flask import Flask
 from flask import Response
 from flask import request
 
-from llmgate import dispatch
 from llmgate import errors
-from llmgate import flows
-from llmgate import relay
-from llmgate import terms
 from llmgate.accounting import records
 from llmgate.codecs import sse
 from llmgate.config import resource_deployments
@@ -35,6 +31,11 @@ from llmgate.endpoints import passed
 from llmgate.endpoints import spool
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.fronts.gemini import errors as front_errors
+from llmgate.pipeline import dispatch
+from llmgate.pipeline import passthrough
+from llmgate.pipeline import request_options
+from llmgate.pipeline import shapes
+from llmgate.pipeline import streaming
 from llmgate.providers.natives import PREFIXES
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.routes import Routes
@@ -74,9 +75,9 @@ def _written_for_anthropic(error: errors.GateError) -> bytes:
     return sse.encoded(front_wire.error_body(error), "error")
 
 
-_STREAMS: Mapping[str, tuple[str, flows.WriteError]] = {
+_STREAMS: Mapping[str, tuple[str, shapes.WriteError]] = {
     "anthropic": ("messages", _written_for_anthropic),
-    **dict.fromkeys(("openai", "azure", "mistral", "vllm"), ("chat", flows.written_error)),
+    **dict.fromkeys(("openai", "azure", "mistral", "vllm"), ("chat", streaming.written_error)),
     **dict.fromkeys(_GOOGLES, ("generate", front_errors.written)),
 }
 """How server-sent events of a provider's tell of an error: the wire, and what writes it."""
@@ -116,7 +117,7 @@ def forwarded(below: str) -> Response:
         raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
     wire, write_error = _STREAMS.get(prefix, ("relayed", None))
-    asked = relay.Relayed(
+    asked = passthrough.Relayed(
         build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
     )
     return answered(asked, found, said)
@@ -164,7 +165,7 @@ def _build(
 
 
 def answered(
-    asked: relay.Relayed,
+    asked: passthrough.Relayed,
     found: Sequence[Deployment],
     said: Mapping[str, Any],
     brought: Mapping[str, Any] = {},
@@ -176,7 +177,12 @@ def answered(
     meter, gate = common.meter(), common.gate()
     group = found[0].group
     once = {} if request.method in _REPEATABLE else {"num_retries": 0}
-    body: Body = {"model": group, **once, **brought, **terms.from_headers(request.headers)}
+    body: Body = {
+        "model": group,
+        **once,
+        **brought,
+        **request_options.from_headers(request.headers),
+    }
     meter.caller = records.caller(common.key(), said, request.headers)
     meter.body = dict(said)
     if request.method != "POST":  # those are counted already
@@ -211,7 +217,7 @@ def _view(target: resource_deployments.Target) -> Callable[..., Response]:
         address = target.deployment.api_base + (f"/{passed.quoted(path)}" if path else "")
         data = _data()
         build = _build(lambda deployment: address, data)
-        asked = relay.Relayed(build, untouched=True, provider=resource_deployments.OPERATORS)
+        asked = passthrough.Relayed(build, untouched=True, provider=resource_deployments.OPERATORS)
         return answered(asked, (target.deployment,), _said(data))
 
     view.__doc__ = "Pass a request on to an address of the operator's."

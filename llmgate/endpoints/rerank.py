@@ -7,10 +7,10 @@ import json
 from flask import Blueprint
 from flask import Response
 
-from llmgate import dispatch
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.dialects.others import cohere_search
 from llmgate.endpoints import common
+from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("rerank", __name__)
 

@@ -19,9 +19,7 @@ from flask import Response
 from flask import request
 
 from llmgate import errors
-from llmgate import flows
 from llmgate import providers
-from llmgate import relay
 from llmgate.config import resource_deployments
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -33,6 +31,8 @@ from llmgate.endpoints import common
 from llmgate.endpoints import passed
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import spool
+from llmgate.pipeline import passthrough as passthrough_pipeline
+from llmgate.pipeline import streaming
 from llmgate.providers import natives
 from llmgate.schema import validation
 
@@ -276,8 +276,8 @@ def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bo
         url = passed.url(natives.resource_url(path, deployment), pairs)
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
-    asked = relay.Relayed(
-        build, is_stream=body.said.get("stream") is True, write_error=flows.written_error
+    asked = passthrough_pipeline.Relayed(
+        build, is_stream=body.said.get("stream") is True, write_error=streaming.written_error
     )
     brought = {name: body.said[name] for name in _BROUGHT if body.said.get(name)}
     return passthrough.answered(asked, found, body.said, brought)

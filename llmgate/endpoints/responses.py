@@ -18,7 +18,6 @@ from flask import Blueprint
 from flask import Response
 from flask import request
 
-from llmgate import dispatch
 from llmgate import errors
 from llmgate import providers
 from llmgate.codecs import sse
@@ -26,10 +25,11 @@ from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.endpoints import common
-from llmgate.flows import Front
 from llmgate.fronts.anthropic import plain as front_plain
 from llmgate.fronts.responses import stream as front_stream
 from llmgate.fronts.responses import wire as front_wire
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.shapes import Front
 
 blueprint = Blueprint("responses", __name__)
 

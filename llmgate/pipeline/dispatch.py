@@ -10,24 +10,25 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TypeVar
 
-from llmgate import answers
-from llmgate import attempts
-from llmgate import calls
 from llmgate import errors
-from llmgate import flows
-from llmgate import relay
-from llmgate import terms
 from llmgate.accounting.meter import Meter
-from llmgate.answers import Completed
-from llmgate.calls import Gate
-from llmgate.calls import Wanted
 from llmgate.config import user_config
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.flows import Attempt
-from llmgate.flows import Front
-from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
+from llmgate.pipeline import attempt
+from llmgate.pipeline import failover
+from llmgate.pipeline import passthrough
+from llmgate.pipeline import request_options
+from llmgate.pipeline import response
+from llmgate.pipeline import shapes
+from llmgate.pipeline import streaming
+from llmgate.pipeline.attempt import Gate
+from llmgate.pipeline.attempt import Wanted
+from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Streamed
 from llmgate.routing import retry_policy
 from llmgate.routing import tag_filter
 from llmgate.routing.fallbacks import Target
@@ -50,7 +51,7 @@ def complete(
     Where the provider lacks that operation, *front* makes it of one that it has.
     """
     keepalive.whole()
-    return _tried(gate, Wanted(name, body, front), meter, answers.completed)
+    return _tried(gate, Wanted(name, body, front), meter, response.completed)
 
 
 def stream(
@@ -59,7 +60,7 @@ def stream(
     body: Body,
     meter: Meter,
     front: Front | None = None,
-    write_error: flows.WriteError = flows.written_error,
+    write_error: shapes.WriteError = streaming.written_error,
 ) -> Streamed:
     """Return the answer to *body* as events, as `complete` does.
 
@@ -73,7 +74,7 @@ def stream(
         gate,
         Wanted(name, body, front),
         meter,
-        lambda attempt: answers.streamed(attempt, write_error),
+        lambda attempt: response.streamed(attempt, write_error),
     )
 
 
@@ -81,10 +82,10 @@ def raw(gate: Gate, name: str, body: Body, meter: Meter) -> Streamed:
     """Return the answer to *body* as it comes: audio, text, JSON or events."""
     if name.startswith("images_") and not body.get("stream"):
         keepalive.whole()
-    return _tried(gate, Wanted(name, body, None), meter, answers.relayed)
+    return _tried(gate, Wanted(name, body, None), meter, response.relayed)
 
 
-def relayed(gate: Gate, asked: relay.Relayed, body: Body, meter: Meter) -> Streamed:
+def relayed(gate: Gate, asked: passthrough.Relayed, body: Body, meter: Meter) -> Streamed:
     """Return the answer to a request on an upstream's own wire, as it comes.
 
     *body* says who is asked: its `model` is the group, and the rest what holds for this request.
@@ -101,21 +102,21 @@ def _tried(
     wanted: Wanted,
     meter: Meter,
     made: Callable[[Attempt], T],
-    attempt: calls.Attempting = calls.attempt,
+    attempt: attempt.Attempting = attempt.attempt,
 ) -> T:
     """Return what *made* makes of the first attempt that succeeds; raises the last one's error."""
     meter.group = wanted.body["model"]
     client_credentials.check(wanted.body)
     gate = _gate_for(gate, wanted.body)
     turn = _Turn(gate, wanted, meter, attempt)
-    turns = attempts.attempts(turn.course())
+    turns = failover.attempts(turn.course())
     choice = next(turns)
     told: errors.GateError | None = None
     while True:
         try:
             return _made(made, turn.attempt(choice))
         except errors.GateError as error:
-            flows.failed(error, meter)
+            streaming.failed(error, meter)
             told = error if told is None or not retry_policy.is_refused_by_us(error) else told
             try:
                 with meter.waiting():
@@ -137,20 +138,22 @@ def _gate_for(gate: Gate, body: Body) -> Gate:
 class _Turn:
     """What is the same for all attempts of one request."""
 
-    def __init__(self, gate: Gate, wanted: Wanted, meter: Meter, attempt: calls.Attempting) -> None:
+    def __init__(
+        self, gate: Gate, wanted: Wanted, meter: Meter, attempt: attempt.Attempting
+    ) -> None:
         """Raise what is wrong with the request, and what the guards have against it."""
         self._attempt = attempt
         body = wanted.body
         self._gate, self._wanted, self._meter = gate, wanted, meter
-        self._terms = terms.terms(body, body["model"], gate.rules)
+        self._terms = request_options.terms(body, body["model"], gate.rules)
         self._deadline = Deadline(self._terms.seconds(gate.routes.find(body["model"])))
         session = http_session.Timed(gate.session, self._deadline.left, meter.heard)
         self._timed = gate._replace(session=session)
         self._guard(body["model"], body)
 
-    def course(self) -> attempts.Course:
+    def course(self) -> failover.Course:
         """Return how the request may go on."""
-        return attempts.Course(
+        return failover.Course(
             self._wanted.body["model"],
             self._find,
             self._pick,
@@ -160,7 +163,7 @@ class _Turn:
             self._deadline.left,
         )
 
-    def attempt(self, choice: attempts.Choice) -> Attempt:
+    def attempt(self, choice: failover.Choice) -> Attempt:
         """Return the attempt at *choice*, answered with success; raises GateError otherwise."""
         self._meter.chosen(choice.deployment)
         self._meter.fallbacks = choice.fallbacks

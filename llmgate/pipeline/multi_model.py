@@ -14,16 +14,16 @@ from typing import Any
 from typing import NamedTuple
 from typing import TypeVar
 
-from llmgate import dispatch
 from llmgate import errors
 from llmgate.accounting.meter import Meter
-from llmgate.answers import Completed
-from llmgate.calls import Gate
 from llmgate.contract import Body
-from llmgate.flows import Streamed
-from llmgate.flows import written_error
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
+from llmgate.pipeline import dispatch
+from llmgate.pipeline.attempt import Gate
+from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Streamed
+from llmgate.pipeline.streaming import written_error
 from llmgate.routing.routes import Routes
 
 T = TypeVar("T", Completed, Streamed)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate import errors
-from llmgate.attempts import Attempts
-from llmgate.attempts import Course
-from llmgate.attempts import attempts
 from llmgate.contract import Deployment
+from llmgate.pipeline.failover import Attempts
+from llmgate.pipeline.failover import Course
+from llmgate.pipeline.failover import attempts
 from llmgate.routing import retry_policy as rules
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.fallbacks import Target

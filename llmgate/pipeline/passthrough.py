@@ -13,14 +13,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from llmgate import calls
 from llmgate import errors
-from llmgate import flows
-from llmgate import overheard
 from llmgate import providers
 from llmgate.accounting.meter import Meter
-from llmgate.calls import Gate
-from llmgate.calls import Wanted
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Body
@@ -29,9 +24,15 @@ from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.flows import Attempt
-from llmgate.flows import Streamed
 from llmgate.inbound import keepalive
+from llmgate.pipeline import attempt
+from llmgate.pipeline import shapes
+from llmgate.pipeline import streaming
+from llmgate.pipeline import usage_tap
+from llmgate.pipeline.attempt import Gate
+from llmgate.pipeline.attempt import Wanted
+from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Streamed
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
@@ -64,7 +65,7 @@ class Relayed(NamedTuple):
     provider: Provider | None = None  # None: that of the deployment
     is_stream: bool = False  # server-sent events are asked for
     wire: str = "relayed"  # the operation whose signs of life a stream has
-    write_error: flows.WriteError | None = None  # None: a stream that fails is cut
+    write_error: shapes.WriteError | None = None  # None: a stream that fails is cut
 
     def attempt(self, gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) -> Attempt:
         """Return the attempt at *deployment*; raises GateError if it fails.
@@ -74,11 +75,11 @@ class Relayed(NamedTuple):
         provider = self.provider or providers.serving(deployment)
         deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
         meter.deployment = deployment
-        deployment = calls.logged_in(gate, provider, deployment, meter)
+        deployment = attempt.logged_in(gate, provider, deployment, meter)
         call = extra_headers.completed(self.build(deployment), deployment, {})
         call = provider.authorize(call, deployment)
         with meter.waiting():
-            answer = calls.answered(gate, provider, call, deployment)
+            answer = attempt.answered(gate, provider, call, deployment)
             refused = answer.status >= 400 and self._shows(provider)
             if not refused and not 200 <= answer.status < 300:
                 raise error_response.error(answer, provider)
@@ -99,12 +100,12 @@ class Relayed(NamedTuple):
         self._check_beats(attempt)
         pieces = answer.pieces
         if kind in _READ and answer.status < 400:
-            pieces = overheard.natively(pieces, meter.saw)
+            pieces = usage_tap.natively(pieces, meter.saw)
             meter.saw(_invoked(answer.headers))
         if kind == _EVENTS:
             pieces = _events(pieces)
         write_error = self.write_error if kind == _EVENTS else None
-        flow = flows.primed(attempt, pieces, _type(answer), write_error, may_be_empty=True)
+        flow = streaming.primed(attempt, pieces, _type(answer), write_error, may_be_empty=True)
         return flow._replace(status=answer.status, headers=shown(answer.headers))
 
     def _check_beats(self, attempt: Attempt) -> None:
@@ -113,7 +114,7 @@ class Relayed(NamedTuple):
         if beat is None or attempt.answer.content_type == _EVENTS:
             return
         if beat.settled() and beat.write_error:
-            raise flows.senseless(attempt.deployment, "something that is no stream")
+            raise streaming.senseless(attempt.deployment, "something that is no stream")
         keepalive.end()
 
 
@@ -135,7 +136,7 @@ def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:
         code=said.code,
         headers={k: v for k, v in answer.headers.items() if k.startswith("retry-after")},
     )
-    flows.failed(error, meter)
+    streaming.failed(error, meter)
     return answer._replace(pieces=iter([data]))
 
 
@@ -150,7 +151,7 @@ def _failure(data: bytes, provider: Provider) -> Failure:
 def _type(answer: Answer) -> str:
     """Return the content type that the client is told."""
     said = answer.headers.get("content-type", "")
-    return said if flows.PRINTABLE.fullmatch(said) else "application/octet-stream"
+    return said if streaming.PRINTABLE.fullmatch(said) else "application/octet-stream"
 
 
 def shown(given: Mapping[str, str]) -> dict[str, str]:

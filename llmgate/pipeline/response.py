@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmgate import errors
-from llmgate import flows
-from llmgate import overheard
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import wire as openai_wire
-from llmgate.flows import Attempt
-from llmgate.flows import Front
-from llmgate.flows import Streamed
+from llmgate.pipeline import shapes
+from llmgate.pipeline import streaming
+from llmgate.pipeline import usage_tap
+from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Streamed
 from llmgate.upstream import session as http_session
 
 
@@ -52,7 +53,7 @@ def completed(attempt: Attempt) -> Completed:
         data = openai_wire.encoded(reply)
     elif attempt.name == "embeddings":
         data = openai_embeddings.data(data, reply, attempt.body)
-    return Completed(data, "application/json", flows.headers(attempt))
+    return Completed(data, "application/json", streaming.headers(attempt))
 
 
 def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
@@ -60,7 +61,7 @@ def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
     try:
         return openai_wire.encoded(dict(front.reply(reply)))
     except MALFORMED as error:
-        raise flows.senseless(attempt.deployment, "JSON of another shape") from error
+        raise streaming.senseless(attempt.deployment, "JSON of another shape") from error
 
 
 def _data(attempt: Attempt, answer: Answer) -> bytes:
@@ -76,18 +77,18 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
         said = json.loads(data.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as error:
         kind = attempt.answer.content_type or "no content type"
-        raise flows.senseless(deployment, f"something that is no JSON ({kind})") from error
+        raise streaming.senseless(deployment, f"something that is no JSON ({kind})") from error
     if isinstance(said, dict) and openai_wire.is_refusal(said):
         raise openai_wire.stream_error(said)
     if operation.native and not openai_wire.is_reply(attempt.name, said):
-        raise flows.senseless(deployment, "JSON of another shape")
+        raise streaming.senseless(deployment, "JSON of another shape")
     try:
         reply = operation.parse(said, deployment)
         usage = operation.usage(reply)
         if not operation.native:
             reply = _completed_by_us(attempt, reply)
     except (*MALFORMED, AssertionError) as error:
-        raise flows.senseless(deployment, "JSON of another shape") from error
+        raise streaming.senseless(deployment, "JSON of another shape") from error
     attempt.meter.saw(usage, reply.get("model"))
     return reply
 
@@ -101,11 +102,11 @@ def _completed_by_us(attempt: Attempt, reply: Reply) -> Reply:
     return reply
 
 
-def streamed(attempt: Attempt, write_error: flows.WriteError) -> Streamed:
+def streamed(attempt: Attempt, write_error: shapes.WriteError) -> Streamed:
     """Return the stream of *attempt* on its endpoint's wire, the first event fetched."""
     blocks = _readable(attempt, _blocks(attempt))
     kind = attempt.front.content_type if attempt.front else f"{_EVENTS}; charset=utf-8"
-    return flows.primed(attempt, blocks, kind, write_error)
+    return streaming.primed(attempt, blocks, kind, write_error)
 
 
 def _blocks(attempt: Attempt) -> Iterator[bytes]:
@@ -159,7 +160,7 @@ def _page(attempt: Attempt) -> errors.GateError:
     """Return the error for a page in HTML, the beginning of which is read for the log."""
     with contextlib.suppress(errors.GateError):
         next(attempt.answer.pieces, b"")
-    return flows.senseless(attempt.deployment, "a page in HTML")
+    return streaming.senseless(attempt.deployment, "a page in HTML")
 
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
@@ -182,7 +183,7 @@ def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
                 event["created"] = now
             yield event
     except errors.GateError as error:
-        flows.failed(error, meter)  # here, for a front may write it down itself
+        streaming.failed(error, meter)  # here, for a front may write it down itself
         raise
 
 
@@ -202,7 +203,7 @@ def _readable(attempt: Attempt, blocks: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from blocks
     except MALFORMED as error:
-        raise flows.senseless(attempt.deployment, "a stream of another shape") from error
+        raise streaming.senseless(attempt.deployment, "a stream of another shape") from error
 
 
 def relayed(attempt: Attempt) -> Streamed:
@@ -211,11 +212,11 @@ def relayed(attempt: Attempt) -> Streamed:
     if kind == "text/html":
         raise _page(attempt)
     shown = attempt.answer.headers.get("content-type", "")
-    if not flows.PRINTABLE.fullmatch(shown):
+    if not streaming.PRINTABLE.fullmatch(shown):
         shown = "application/octet-stream"
     if kind not in ("application/json", _EVENTS):
-        return flows.primed(attempt, attempt.answer.pieces, shown, None)
+        return streaming.primed(attempt, attempt.answer.pieces, shown, None)
     attempt.meter.stream = kind == _EVENTS
-    write_error = flows.written_error if attempt.meter.stream else None
-    pieces = overheard.pieces(attempt.answer.pieces, attempt.meter.stream, attempt.meter.saw)
-    return flows.primed(attempt, pieces, shown, write_error)
+    write_error = streaming.written_error if attempt.meter.stream else None
+    pieces = usage_tap.pieces(attempt.answer.pieces, attempt.meter.stream, attempt.meter.saw)
+    return streaming.primed(attempt, pieces, shown, write_error)

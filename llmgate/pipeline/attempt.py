@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 from typing import TypeAlias
 
-from llmgate import answers
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting.meter import Meter
@@ -18,8 +17,9 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.flows import Attempt
-from llmgate.flows import Front
+from llmgate.pipeline import response
+from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Front
 from llmgate.routing import router_settings
 from llmgate.routing.load_balancer import Traffic
 from llmgate.routing.routes import Routes
@@ -115,7 +115,7 @@ def _built(operation: Operation, body: Body, deployment: Deployment) -> Call:
     """
     try:
         return operation.build(body, deployment)
-    except answers.MALFORMED as error:
+    except response.MALFORMED as error:
         raise errors.InvalidRequest(
             "With its extra_body and without its dropped parameters the request has no shape that"
             f" {deployment.provider} could be sent. Check extra_body and additional_drop_params.",
@@ -147,7 +147,7 @@ def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:
     """Return the answer of a provider's *own* making; raises InvalidRequest if it has none."""
     try:
         return own(call)
-    except answers.MALFORMED as error:
+    except response.MALFORMED as error:
         raise errors.InvalidRequest("The request has no shape that can be answered.") from error
 
 

@@ -1,0 +1,1 @@
+"""One request, from a valid body to the response."""
