@@ -16,11 +16,11 @@ import click
 
 from llmgate import config
 from llmgate import create_app
-from llmgate import environment
-from llmgate import listening
 from llmgate import warnings
 from llmgate.config.deployments import Overrides
 from llmgate.errors import ConfigError
+from llmgate.server import bind_check
+from llmgate.server import env
 from llmgate.version import VERSION
 
 
@@ -118,17 +118,19 @@ def main(  # noqa: PLR0913 - one argument for each option
     overrides = Overrides(model, api_base, drop_params, temperature, max_tokens)
     read = partial(config.load, path, os.environ, overrides)
     try:
-        said = environment.server(os.environ)
+        said = env.server(os.environ)
         settings = read()
         if check:
             _checked(path, settings)
             return
-        port = listening.port(host, said.port if port is None else port, False, _HOW)
+        port = bind_check.port(host, said.port if port is None else port, False, _HOW)
     except ConfigError as error:
         _fail(str(error))
     options = {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
     options |= {k: str(v) for k, v in {"workers": workers, "threads": threads}.items() if v}
-    from llmgate import server  # gunicorn, which ends in a traceback if WEB_CONCURRENCY is wrong
+    # gunicorn ends in a traceback if WEB_CONCURRENCY is wrong: imported when that is checked
+    from llmgate import gunicorn_conf
+    from llmgate.server import embedded
 
     click.echo(_hello(settings, host, port), err=True)
-    server.Server(partial(_app, settings, read), options).run()
+    embedded.Server(partial(_app, settings, read), gunicorn_conf, options).run()

@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
-from llmgate import environment
-from llmgate import listening
-from llmgate import sharing
-from llmgate.endpoints import rehearsal
 from llmgate.errors import ConfigError
-from llmgate.inbound import body_rate
+from llmgate.server import accept_balance
+from llmgate.server import bind_check
+from llmgate.server import env
+from llmgate.server import warmup
 
-_WORKERS = {"gthread": "llmgate.workers.Worker", "gevent": "llmgate.greenlets.Worker"}
+_WORKERS = {
+    "gthread": "llmgate.server.gthread_worker.Worker",
+    "gevent": "llmgate.server.gevent_worker.Worker",
+}
 _MOST_FILES = 65536
 _COLLECTIONS = (20_000, 20, 100)  # Python's own: 700, 10, 10
 _MALLOPT = ((-8, 2), (-3, 256 * 1024), (-1, 256 * 1024))
@@ -59,19 +61,10 @@ def _end(error: ConfigError) -> NoReturn:
 
 
 try:
-    _said = environment.server(os.environ)
+    _said = env.server(os.environ)
     worker_class = _worker_class()
 except ConfigError as error:
     _end(error)
-
-READ_TIMEOUT = _said.read_timeout
-"""Seconds that a client may take to send the head of a request, or more of its body."""
-
-WRITE_TIMEOUT = _said.write_timeout
-"""Seconds that a client may take to read anything."""
-
-PACE = body_rate.Pace(READ_TIMEOUT, _said.read_rate, _said.body_timeout)
-"""How slowly the body of a request may come."""
 
 
 def _files() -> int:
@@ -102,7 +95,7 @@ loglevel = "warning"
 accesslog = None
 # without the query string, which may hold a key, for those who turn it on
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
-logger_class = "llmgate.workers.Logger"
+logger_class = "llmgate.server.gthread_worker.Logger"
 
 
 def nworkers_changed(server: Any, new: int, old: int | None) -> None:
@@ -110,10 +103,10 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
 
     It is the first of gunicorn's hooks: nothing is loaded yet, and no pid file written.
     """
-    if old is not None or listening.inherits(os.environ, os.getpid()):
+    if old is not None or bind_check.inherits(os.environ, os.getpid()):
         return
     try:
-        listening.check(server.cfg.address, server.cfg.reuse_port, "with PORT, HOST or --bind")
+        bind_check.check(server.cfg.address, server.cfg.reuse_port, "with PORT, HOST or --bind")
     except ConfigError as error:
         _end(error)
 
@@ -137,13 +130,13 @@ def when_ready(server: Any) -> None:
     """
     _give_memory_back()
     if "llmgate.door" in getattr(server.app.callable, "extensions", {}):
-        rehearsal.rehearse(server.app.callable)
+        warmup.rehearse(server.app.callable)
     gc.collect()
     gc.freeze()
     for listener in server.LISTENERS:
         for option, seconds in (
-            (socket.SO_RCVTIMEO, READ_TIMEOUT),
-            (socket.SO_SNDTIMEO, WRITE_TIMEOUT),
+            (socket.SO_RCVTIMEO, _said.read_timeout),
+            (socket.SO_SNDTIMEO, _said.write_timeout),
         ):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
 
@@ -155,7 +148,7 @@ def on_exit(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Let the other workers wait no more for one that is gone."""
-    sharing.CONNECTIONS.note(worker.age, None)
+    accept_balance.CONNECTIONS.note(worker.age, None)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -26,8 +26,9 @@ from testing.upstream import chat_completion
 from testing.upstream import json_answer
 
 from llmgate import cli
-from llmgate import server as gunicorns
+from llmgate import gunicorn_conf
 from llmgate.providers import PROVIDERS
+from llmgate.server import embedded
 from llmgate.version import VERSION
 
 CHAT = {"model": "any", "messages": [{"role": "user", "content": "say it again"}]}
@@ -193,7 +194,8 @@ def test_help_names_every_option() -> None:
 def test_options_reach_gunicorns_settings() -> None:
     app = Flask("x")
 
-    server = gunicorns.Server(lambda: app, {"bind": "127.0.0.1:5", "workers": "3", "threads": "7"})
+    options = {"bind": "127.0.0.1:5", "workers": "3", "threads": "7"}
+    server = embedded.Server(lambda: app, gunicorn_conf, options)
 
     assert (server.cfg.address, server.cfg.workers, server.cfg.threads) == (
         [("127.0.0.1", 5)],

@@ -73,10 +73,10 @@ def test_gunicorn_takes_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("env", "found", "wanted"),
     [
-        ({}, True, "llmgate.greenlets.Worker"),
-        ({}, False, "llmgate.workers.Worker"),
-        ({"LLMGATE_WORKER_CLASS": "gthread"}, True, "llmgate.workers.Worker"),
-        ({"LLMGATE_WORKER_CLASS": "gevent"}, True, "llmgate.greenlets.Worker"),
+        ({}, True, "llmgate.server.gevent_worker.Worker"),
+        ({}, False, "llmgate.server.gthread_worker.Worker"),
+        ({"LLMGATE_WORKER_CLASS": "gthread"}, True, "llmgate.server.gthread_worker.Worker"),
+        ({"LLMGATE_WORKER_CLASS": "gevent"}, True, "llmgate.server.gevent_worker.Worker"),
         ({"LLMGATE_WORKER_CLASS": "my.Worker"}, True, "my.Worker"),
     ],
 )

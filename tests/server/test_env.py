@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate import environment
 from llmgate.errors import ConfigError
+from llmgate.server import env
 
 
 @pytest.mark.parametrize("environ", [{}, {"PORT": "", "WEB_CONCURRENCY": " ", "HOST": ""}])
 def test_what_is_not_said_has_its_default(environ: dict[str, str]) -> None:
-    assert environment.server(environ) == ("0.0.0.0", 4000, 2, None, 15, 10, 1024, 900)
+    assert env.server(environ) == ("0.0.0.0", 4000, 2, None, 15, 10, 1024, 900)
 
 
 def test_what_is_said_holds() -> None:
@@ -25,7 +25,7 @@ def test_what_is_said_holds() -> None:
         "LLMGATE_BODY_TIMEOUT": "8",
     }
 
-    assert environment.server(environ) == ("::1", 80, 3, 4, 5, 6, 7, 8)
+    assert env.server(environ) == ("::1", 80, 3, 4, 5, 6, 7, 8)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_is_no_number_is_named_with_its_remedy(name: str, most: int, text: 
     said = str(most + 1) if text == "over" else text
 
     with pytest.raises(ConfigError) as caught:
-        environment.server({name: said})
+        env.server({name: said})
 
     assert str(caught.value) == (
         f"the environment variable {name} is {said[:40]!r}; set it to a whole number from 1 to"

@@ -10,7 +10,7 @@ from testing.upstream import Upstream
 from llmgate import config
 from llmgate import create_app
 from llmgate.config.deployments import Overrides
-from llmgate.endpoints import rehearsal
+from llmgate.server import warmup
 
 
 @pytest.mark.parametrize("model", [None, "gpt-4o"])
@@ -41,7 +41,7 @@ llmgate_settings: {{state_path: {tmp_path}/state.db}}
 
     inner, app.wsgi_app = app.wsgi_app, seen  # type: ignore[method-assign]
     with request_log() as lines:
-        rehearsal.rehearse(app)
+        warmup.rehearse(app)
 
     assert statuses == [200] * 4
     assert lines == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from llmgate import writing
+from llmgate.server import response_writer
 
 
 class Sent(list[bytes]):
@@ -17,11 +17,11 @@ class Sent(list[bytes]):
         self.append(bytes(data))
 
 
-def response(method: str = "POST", **headers: str) -> tuple[writing.Response, Sent]:
+def response(method: str = "POST", **headers: str) -> tuple[response_writer.Response, Sent]:
     """Return a response with *headers*, and what it sends."""
     sent = Sent()
     request = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
-    found = writing.Response(request, sent, Config())
+    found = response_writer.Response(request, sent, Config())
     given = [(name.replace("_", "-"), value) for name, value in headers.items()]
     found.start_response("200 OK", given)
     return found, sent
@@ -31,7 +31,7 @@ def wanted(pieces: list[bytes], method: str = "POST", **headers: str) -> bytes:
     """Return all that gunicorn's own response sends."""
     sent = Sent()
     request = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
-    own = writing.Response.__base__(request, sent, Config())
+    own = response_writer.Response.__base__(request, sent, Config())
     own.start_response("200 OK", [(n.replace("_", "-"), value) for n, value in headers.items()])
     for piece in pieces:
         own.write(piece)

@@ -20,12 +20,12 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.workers import gthread
 
-from llmgate import gunicorn_conf
-from llmgate import malformed
-from llmgate import sharing
-from llmgate import writing
 from llmgate.inbound import body_rate
 from llmgate.inbound import lazy_socket
+from llmgate.server import accept_balance
+from llmgate.server import parse_errors
+from llmgate.server import response_writer
+from llmgate.server import timeouts
 
 _NOTIFIED_EVERY = 0.5  # seconds
 _LINGER = 2.0  # seconds that a client may take to close its side
@@ -40,7 +40,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Start, with a thread for connections that were ended."""
-        writing.install()
+        response_writer.install()
         self._lingering = _Lingering()
         self._notified = 0.0
         super().init_process()
@@ -51,7 +51,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if now - self._notified >= _NOTIFIED_EVERY:  # it is called for each event
             self._notified = now
             super().notify()
-        sharing.CONNECTIONS.note(self.age, self.nr_conns if self.alive else None)
+        accept_balance.CONNECTIONS.note(self.age, self.nr_conns if self.alive else None)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to accept connections; at the end none is left to wait for nobody.
@@ -69,7 +69,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         It waits for the head of its first request without a thread.
         """
         if self.alive:
-            sharing.CONNECTIONS.give_way(self.age, self.nr_conns)
+            accept_balance.CONNECTIONS.give_way(self.age, self.nr_conns)
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -99,7 +99,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _await_head(self, conn: Any) -> None:
         """Look again when more of a head has come on *conn*, until it is too late."""
-        conn.timeout = time.monotonic() + gunicorn_conf.READ_TIMEOUT
+        conn.timeout = time.monotonic() + timeouts.READ_TIMEOUT
         self.pending_conns.append(conn)
         found = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, found)
@@ -123,12 +123,12 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose body has to come at some pace."""
-        with body_rate.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+        with body_rate.paced(getattr(req, "unreader", None), timeouts.PACE):
             return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Tell a client that its request cannot be read, or that gunicorn failed on it."""
-        if not malformed.answered(client, exc, self.cfg):
+        if not parse_errors.answered(client, exc, self.cfg):
             super().handle_error(req, client, addr, exc)
 
     def finish_request(self, conn: Any, fs: Any) -> None:

@@ -15,7 +15,7 @@ from testing.upstream import Upstream
 from testing.workers import WORKERS
 from testing.workers import gateway as under
 
-from llmgate import malformed
+from llmgate.server import parse_errors
 
 SECRET = "sk-canary-0123456789"
 LIMITS = SimpleNamespace(
@@ -111,13 +111,13 @@ class Client:
 def test_what_is_not_the_clients_fault_is_left_to_gunicorn(exc: Exception) -> None:
     client = Client()
 
-    assert malformed.answered(client, exc, LIMITS) is False
+    assert parse_errors.answered(client, exc, LIMITS) is False
     assert client.sent == b""
 
 
 def test_a_client_that_has_left_is_logged_all_the_same(lines: list[Any]) -> None:
     gone = Client(BrokenPipeError())
 
-    assert malformed.answered(gone, http.LimitRequestLine(9), LIMITS) is True
+    assert parse_errors.answered(gone, http.LimitRequestLine(9), LIMITS) is True
 
     assert [(line["status"], line["error_code"]) for line in lines] == [(414, "url_too_long")]

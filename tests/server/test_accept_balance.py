@@ -11,7 +11,7 @@ from testing import workers
 from testing.gateway import Gateway
 from testing.sockets import connected
 
-from llmgate.sharing import Counts
+from llmgate.server.accept_balance import Counts
 
 
 def test_the_worker_with_the_fewest_connections_waits_for_nobody() -> None:

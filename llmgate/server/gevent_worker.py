@@ -13,10 +13,10 @@ from gevent import monkey
 from gunicorn import util
 from gunicorn.workers import ggevent
 
-from llmgate import gunicorn_conf
-from llmgate import malformed
-from llmgate import writing
 from llmgate.inbound import body_rate
+from llmgate.server import parse_errors
+from llmgate.server import response_writer
+from llmgate.server import timeouts
 from llmgate.upstream import connections
 
 _LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
@@ -35,14 +35,14 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Start."""
-        writing.install()
+        response_writer.install()
         self._serving: dict[Any, Any] = {}  # greenlet -> its connection
         self._idle: set[Any] = set()  # connections between two requests
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection, whose first request has to come soon."""
-        client.settimeout(gunicorn_conf.READ_TIMEOUT)
+        client.settimeout(timeouts.READ_TIMEOUT)
         here = gevent.getcurrent()
         self._serving[here] = client
         try:
@@ -64,14 +64,14 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer a request within the time that its client is given."""
-        sock.settimeout(gunicorn_conf.READ_TIMEOUT)
-        with body_rate.paced(getattr(req, "unreader", None), gunicorn_conf.PACE):
+        sock.settimeout(timeouts.READ_TIMEOUT)
+        with body_rate.paced(getattr(req, "unreader", None), timeouts.PACE):
             super().handle_request(listener_name, req, sock, addr)
         sock.settimeout(None)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Tell a client that its request cannot be read, or that gunicorn failed on it."""
-        if malformed.answered(client, exc, self.cfg):
+        if parse_errors.answered(client, exc, self.cfg):
             util.close_graceful(client)  # else what it still sends may cost it the answer
         else:
             super().handle_error(req, client, addr, exc)

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from llmgate import listening
 from llmgate.errors import ConfigError
+from llmgate.server import bind_check
 
 
 def fault(host: str, port: int) -> str:
     with pytest.raises(ConfigError) as caught:
-        listening.check([(host, port)], False, "here")
+        bind_check.check([(host, port)], False, "here")
     return str(caught.value)
 
 
 def test_a_free_port_is_found() -> None:
-    port = listening.port("127.0.0.1", 0, False, "")
+    port = bind_check.port("127.0.0.1", 0, False, "")
 
-    assert listening.port("127.0.0.1", port, False, "") == port
+    assert bind_check.port("127.0.0.1", port, False, "") == port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -50,7 +50,7 @@ def test_a_port_that_others_share_may_be_shared() -> None:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", 0))
         other.listen()
-        listening.check([other.getsockname()], True, "here")
+        bind_check.check([other.getsockname()], True, "here")
 
         assert "Address already in use" in fault(*other.getsockname())
 
@@ -96,4 +96,4 @@ def test_a_port_for_root_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_sockets_may_be_there_already(environ: dict[str, str], wanted: bool) -> None:
-    assert listening.inherits(environ, 7) is wanted
+    assert bind_check.inherits(environ, 7) is wanted

@@ -1,0 +1,1 @@
+"""gunicorn: workers, settings, start-up checks."""
