@@ -13,44 +13,44 @@ from werkzeug.routing import Rule
 from llmgate import config
 from llmgate.accounting import request_log
 from llmgate.config import deployments
-from llmgate.endpoints import advice
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
 from llmgate.endpoints import common
 from llmgate.endpoints import completions
 from llmgate.endpoints import embeddings
-from llmgate.endpoints import engine
 from llmgate.endpoints import generate
 from llmgate.endpoints import generate_models
 from llmgate.endpoints import health
 from llmgate.endpoints import images
 from llmgate.endpoints import messages
+from llmgate.endpoints import model_info
 from llmgate.endpoints import models
 from llmgate.endpoints import moderations
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
 from llmgate.endpoints import resources
 from llmgate.endpoints import responses
-from llmgate.endpoints import tracking
 from llmgate.inbound import admission
+from llmgate.llmstudio import chat_log_endpoints
+from llmgate.llmstudio import endpoints as engine_endpoints
+from llmgate.llmstudio.chat_log import Tracking
 from llmgate.pipeline import attempt
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
 from llmgate.routing import tag_filter
 from llmgate.storage import counters
-from llmgate.tracking import Tracking
 from llmgate.trust import redaction
 from llmgate.upstream import oauth
 from llmgate.upstream import session as http_session
 
 _BLUEPRINTS = (
-    advice.blueprint,
+    model_info.blueprint,
     audio.blueprint,
     chat.blueprint,
     completions.blueprint,
     embeddings.blueprint,
-    engine.blueprint,
+    engine_endpoints.blueprint,
     generate.blueprint,
     generate_models.blueprint,
     health.blueprint,
@@ -62,7 +62,7 @@ _BLUEPRINTS = (
     rerank.blueprint,
     resources.blueprint,
     responses.blueprint,
-    tracking.blueprint,
+    chat_log_endpoints.blueprint,
 )
 
 

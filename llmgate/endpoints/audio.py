@@ -6,7 +6,7 @@ from flask import Blueprint
 from flask import Response
 
 from llmgate.endpoints import common
-from llmgate.endpoints import forms
+from llmgate.endpoints import form_bodies
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("audio", __name__)
@@ -38,5 +38,5 @@ def translations(model: str | None = None) -> Response:
 
 def _from_form(name: str, model: str | None) -> Response:
     """Return the answer of the operation called *name* to a form with an audio file."""
-    body = forms.body(name, model, ("file",), None)
+    body = form_bodies.body(name, model, ("file",), None)
     return common.flowing(dispatch.raw(common.gate(), name, body, common.meter()))

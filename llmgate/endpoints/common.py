@@ -25,11 +25,11 @@ from llmgate import errors
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Body
-from llmgate.endpoints import bodies
-from llmgate.endpoints import failures
+from llmgate.endpoints import error_responses
+from llmgate.endpoints import json_bodies
 from llmgate.endpoints import keys
-from llmgate.endpoints.failures import printable
-from llmgate.endpoints.flowing import Flowing
+from llmgate.endpoints.error_responses import printable
+from llmgate.endpoints.streamed_response import Flowing
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
 from llmgate.pipeline import attempt
@@ -128,7 +128,7 @@ def body(schema: str, model: str | None, default_model: str | None = None) -> Bo
     *model* is the one in the path, which goes before the body's. Raises InvalidRequest, TooLarge,
     UnsupportedMedia.
     """
-    value = bodies.parsed(settings().max_body)
+    value = json_bodies.parsed(settings().max_body)
     if model is not None:
         value["model"] = model
     elif value.get("model") is None and default_model:
@@ -235,7 +235,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]
 
     app.before_request(begin)
     app.after_request(end)
-    failures.register(app)
+    error_responses.register(app)
 
 
 def shown_headers(noted: Meter) -> dict[str, str]:

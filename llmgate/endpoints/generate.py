@@ -19,7 +19,7 @@ from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.endpoints import common
-from llmgate.endpoints import failures
+from llmgate.endpoints import error_responses
 from llmgate.fronts.gemini import embeddings as front_embeddings
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.fronts.gemini import reply as front_reply
@@ -34,7 +34,7 @@ blueprint = Blueprint("generate", __name__)
 
 VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 
-failures.shaped(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
+error_responses.shaped(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
 
 
 METHODS = (

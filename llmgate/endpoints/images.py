@@ -6,7 +6,7 @@ from flask import Blueprint
 from flask import Response
 
 from llmgate.endpoints import common
-from llmgate.endpoints import forms
+from llmgate.endpoints import form_bodies
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("images", __name__)
@@ -43,5 +43,5 @@ def variations(model: str | None = None) -> Response:
 
 def _from_form(name: str, model: str | None) -> Response:
     """Return the answer of the operation called *name* to a form with an image."""
-    body = forms.body(name, model, ("image", "image[]"), _MODEL)
+    body = form_bodies.body(name, model, ("image", "image[]"), _MODEL)
     return common.flowing(dispatch.raw(common.gate(), name, body, common.meter()))

@@ -23,7 +23,7 @@ from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.endpoints import common
-from llmgate.endpoints import failures
+from llmgate.endpoints import error_responses
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.shapes import Front
@@ -33,7 +33,7 @@ blueprint = Blueprint("messages", __name__)
 _PATHS = ("/v1/messages", "/messages", "/anthropic/v1/messages", "/anthropic/messages")
 _VERSION = "anthropic-version"
 
-failures.shaped(blueprint, front_wire.error_body, *_PATHS)
+error_responses.shaped(blueprint, front_wire.error_body, *_PATHS)
 
 
 @common.route(blueprint, _PATHS, methods=["POST"])

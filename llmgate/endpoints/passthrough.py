@@ -26,9 +26,9 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
 from llmgate.endpoints import common
-from llmgate.endpoints import failures
-from llmgate.endpoints import passed
-from llmgate.endpoints import spool
+from llmgate.endpoints import error_responses
+from llmgate.endpoints import passthrough_request
+from llmgate.endpoints import spooled_bodies
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.pipeline import dispatch
@@ -52,7 +52,7 @@ def _message(error: errors.GateError) -> Mapping[str, Any]:
     return {"message": error.message}
 
 
-_SHAPES: Mapping[str, failures.ErrorShape] = {
+_SHAPES: Mapping[str, error_responses.ErrorShape] = {
     "anthropic": front_wire.error_body,
     "bedrock": _message,
     "cohere": _message,
@@ -67,7 +67,7 @@ def _shape(error: errors.GateError) -> Mapping[str, Any]:
     return shape(error)
 
 
-failures.shaped(blueprint, _shape)
+error_responses.shaped(blueprint, _shape)
 
 
 def _written_for_anthropic(error: errors.GateError) -> bytes:
@@ -107,7 +107,7 @@ def forwarded(below: str) -> Response:
         raise errors.NotFound(
             f"/{prefix} is switched off here (general_settings.disable_pass_through)."
         )
-    path = passed.path(below)
+    path = passthrough_request.path(below)
     data = _data()
     said = _said(data)
     named = api.model.search(path)
@@ -132,8 +132,8 @@ def _data() -> bytes | SpooledFile:
     """Return the request's body: JSON in memory, all else on disk if it is large."""
     settings = common.settings()
     if request.is_json:
-        return spool.body(settings.max_body, settings.max_body)
-    return spool.body(settings.max_upload)
+        return spooled_bodies.body(settings.max_body, settings.max_body)
+    return spooled_bodies.body(settings.max_upload)
 
 
 def _said(data: bytes | SpooledFile) -> Mapping[str, Any]:
@@ -156,10 +156,14 @@ def _build(
     url: Callable[[Deployment], str], data: bytes | SpooledFile
 ) -> Callable[[Deployment], Call]:
     """Return what builds the call that passes this request on to *url*."""
-    method, pairs, headers = request.method, passed.query(), passed.headers()
+    method, pairs, headers = (
+        request.method,
+        passthrough_request.query(),
+        passthrough_request.headers(),
+    )
 
     def call(deployment: Deployment) -> Call:
-        return Call(method, passed.url(url(deployment), pairs), headers, data)
+        return Call(method, passthrough_request.url(url(deployment), pairs), headers, data)
 
     return call
 
@@ -213,8 +217,10 @@ def _view(target: resource_deployments.Target) -> Callable[..., Response]:
     """Return the view that passes requests on to *target*."""
 
     def view(below: str = "") -> Response:
-        path = passed.path(below)
-        address = target.deployment.api_base + (f"/{passed.quoted(path)}" if path else "")
+        path = passthrough_request.path(below)
+        address = target.deployment.api_base + (
+            f"/{passthrough_request.quoted(path)}" if path else ""
+        )
         data = _data()
         build = _build(lambda deployment: address, data)
         asked = passthrough.Relayed(build, untouched=True, provider=resource_deployments.OPERATORS)

@@ -26,11 +26,11 @@ from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
 from llmgate.dialects.openai import resources as openai_resources
 from llmgate.dialects.openai.resources import Row
-from llmgate.endpoints import bodies
 from llmgate.endpoints import common
-from llmgate.endpoints import passed
+from llmgate.endpoints import json_bodies
 from llmgate.endpoints import passthrough
-from llmgate.endpoints import spool
+from llmgate.endpoints import passthrough_request
+from llmgate.endpoints import spooled_bodies
 from llmgate.pipeline import passthrough as passthrough_pipeline
 from llmgate.pipeline import streaming
 from llmgate.providers import natives
@@ -115,7 +115,7 @@ def _row(steps: Sequence[str]) -> Row | None:
     if match is None:
         return None
     row, ids = match
-    if not all(map(passed.is_id, ids)):
+    if not all(map(passthrough_request.is_id, ids)):
         raise errors.InvalidRequest(
             "The path has an id that is none: it takes letters, digits and ._:@=+~-",
             code="invalid_path",
@@ -144,11 +144,11 @@ class _Body(NamedTuple):
 
 def _json() -> _Body:
     """Return the JSON body of this request, as it came if nothing of it is ours."""
-    raw = spool.body(common.settings().max_body, common.settings().max_body)
+    raw = spooled_bodies.body(common.settings().max_body, common.settings().max_body)
     assert isinstance(raw, bytes)
     if not raw:
         return _Body({}, lambda model: raw)
-    said = bodies.read(raw)
+    said = json_bodies.read(raw)
     validation.check("resource", said)
     kept = {name: value for name, value in said.items() if name not in _OURS}
 
@@ -161,14 +161,14 @@ def _json() -> _Body:
 
 def _form() -> _Body:
     """Return the form of this request, on disk if it is large; what is ours is cut out of it."""
-    raw = spool.body(common.settings().max_upload)
-    head = raw.head() if isinstance(raw, spool.Spool) else raw
-    said = {name: spool.field(head, name) for name in (_PROVIDER, "model")}
-    kept = spool.without_field(head, _PROVIDER)
+    raw = spooled_bodies.body(common.settings().max_upload)
+    head = raw.head() if isinstance(raw, spooled_bodies.Spool) else raw
+    said = {name: spooled_bodies.field(head, name) for name in (_PROVIDER, "model")}
+    kept = spooled_bodies.without_field(head, _PROVIDER)
 
     def data(model: str | None) -> bytes | SpooledFile:
-        sent = spool.with_field(kept, "model", model) if model else kept
-        return raw.with_head(sent, len(head)) if isinstance(raw, spool.Spool) else sent
+        sent = spooled_bodies.with_field(kept, "model", model) if model else kept
+        return raw.with_head(sent, len(head)) if isinstance(raw, spooled_bodies.Spool) else sent
 
     return _Body({name: value for name, value in said.items() if value is not None}, data)
 
@@ -267,13 +267,17 @@ def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:
 
 def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bool) -> Response:
     """Return the answer of one of *found* to this request for *path*."""
-    method, headers, version = request.method, passed.headers(), request.args.get(_VERSION)
-    pairs = passed.query(less=(_VERSION,))
+    method, headers, version = (
+        request.method,
+        passthrough_request.headers(),
+        request.args.get(_VERSION),
+    )
+    pairs = passthrough_request.query(less=(_VERSION,))
 
     def build(deployment: Deployment) -> Call:
         if not deployment.api_version:
             deployment = deployment._replace(api_version=version)
-        url = passed.url(natives.resource_url(path, deployment), pairs)
+        url = passthrough_request.url(natives.resource_url(path, deployment), pairs)
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
     asked = passthrough_pipeline.Relayed(

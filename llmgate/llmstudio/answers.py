@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from llmgate.contract import Event
 from llmgate.contract import Usage
-from llmgate.dialects.engine import Asked
-from llmgate.dialects.engine_tally import Tally
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.llmstudio.requests import Asked
+from llmgate.llmstudio.tally import Tally
 
 END_TOKEN = "<END_TOKEN>"
 _CHARACTERS_PER_TOKEN = 4

@@ -8,12 +8,12 @@ from flask import current_app
 from flask import request
 
 from llmgate import errors
-from llmgate.dialects.engine_parameters import Invalid
-from llmgate.dialects.engine_parameters import wrong
-from llmgate.endpoints import bodies
 from llmgate.endpoints import common
-from llmgate.endpoints.engine import paths
-from llmgate.tracking import Tracking
+from llmgate.endpoints import json_bodies
+from llmgate.llmstudio.chat_log import Tracking
+from llmgate.llmstudio.endpoints import paths
+from llmgate.llmstudio.parameters import Invalid
+from llmgate.llmstudio.parameters import wrong
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -50,7 +50,7 @@ def logs_of(session_id: str) -> Response:
 @common.keyed
 def add() -> Response:
     """Keep what a client has seen said: those of 1.x keep their logs themselves."""
-    return common.json_response(_tracking().add(bodies.parsed(common.settings().max_body)))
+    return common.json_response(_tracking().add(json_bodies.parsed(common.settings().max_body)))
 
 
 def _tracking() -> Tracking:

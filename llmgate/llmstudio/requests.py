@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.contract import Body
-from llmgate.dialects import engine_parameters
-from llmgate.dialects.engine_parameters import Invalid
-from llmgate.dialects.engine_parameters import wrong
+from llmgate.llmstudio import parameters as engine_parameters
+from llmgate.llmstudio.parameters import Invalid
+from llmgate.llmstudio.parameters import wrong
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("anthropic",),

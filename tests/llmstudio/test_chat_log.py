@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgate.tracking import Tracking
+from llmgate.llmstudio.chat_log import Tracking
 
 ROW = {
     "chat_input": "Hi",

@@ -14,7 +14,7 @@ from flask import request
 from gunicorn.http.errors import ParseException
 
 from llmgate import errors
-from llmgate.endpoints import bodies
+from llmgate.endpoints import json_bodies
 
 _IN_MEMORY = 256 * 1024  # bytes of a body that are kept off the disk
 _BLOCK = 64 * 1024
@@ -71,10 +71,10 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
 
     Raises TooLarge above *limit* bytes, UnsupportedMedia, RequestTimeout, InvalidRequest.
     """
-    bodies.refuse_compression()
+    json_bodies.refuse_compression()
     length = request.content_length
     if length is not None and length > limit:
-        raise bodies.too_large(limit)
+        raise json_bodies.too_large(limit)
     if length is None and "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
         return b""
     file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
@@ -84,7 +84,7 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
         file.write(block)
         size += len(block)
     if size > limit:
-        raise bodies.too_large(limit)
+        raise json_bodies.too_large(limit)
     if length is not None and size < length:
         raise errors.InvalidRequest("The request body is shorter than its Content-Length.")
     file.seek(0)
@@ -108,7 +108,7 @@ def _blocks(left: int) -> Iterator[bytes]:
             left -= len(block)
             yield block
     except (BlockingIOError, TimeoutError) as error:
-        raise bodies.too_slow(error) from error
+        raise json_bodies.too_slow(error) from error
     except (OSError, EOFError, ParseException) as error:
         raise errors.InvalidRequest("The request body could not be read to its end.") from error
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from llmgate import errors
-from llmgate.dialects import engine
-from llmgate.dialects.engine_parameters import Invalid
+from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.parameters import Invalid
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 FUNCTION = {"name": "f", "parameters": {"type": "object"}}
@@ -18,7 +18,7 @@ def body(**over: Any) -> dict[str, Any]:
 
 
 def test_a_text_is_what_the_user_says() -> None:
-    got = engine.asked(body(), "openai")
+    got = engine_requests.asked(body(), "openai")
 
     assert got._asdict() == {
         "provider": "openai",
@@ -67,7 +67,7 @@ def test_everything_that_can_be_said_is_put_into_the_chat() -> None:
     )
     before = json.dumps(given)
 
-    got = engine.asked(given, "azure")
+    got = engine_requests.asked(given, "azure")
 
     assert (got.chat_input, got.context, got.session_id) == ("Hi", said, "s1")
     assert (got.is_stream, got.has_end_token, got.retries) == (True, True, 10)
@@ -106,12 +106,12 @@ def test_everything_that_can_be_said_is_put_into_the_chat() -> None:
     ],
 )
 def test_flags_are_read_as_pydantic_reads_them(value: Any, wanted: bool) -> None:
-    assert engine.asked(body(is_stream=value), "openai").is_stream is wanted
+    assert engine_requests.asked(body(is_stream=value), "openai").is_stream is wanted
 
 
 @pytest.mark.parametrize("model", ["o3-mini", "gpt-5", "team/gpt-5-mini"])
 def test_models_that_refuse_max_tokens_get_its_successor(model: str) -> None:
-    got = engine.asked(body(model=model), "openai")
+    got = engine_requests.asked(body(model=model), "openai")
 
     assert got.chat["max_completion_tokens"] == 2048
     assert "max_tokens" not in got.chat
@@ -133,7 +133,7 @@ def test_on_the_wire_of_1_x_unknown_keys_are_parameters() -> None:
         model="gpt-5",
     )
 
-    got = engine.asked_v1(given, "openai")
+    got = engine_requests.asked_v1(given, "openai")
 
     assert got.parameters == {"temperature": 0.5, "tools": [TOOL], "max_tokens": 7}
     assert (got.is_stream, got.retries, got.session_id) == (True, 1, "s1")
@@ -152,7 +152,7 @@ def test_on_the_wire_of_1_x_unknown_keys_are_parameters() -> None:
 
 
 def test_on_the_wire_of_1_x_nothing_is_added() -> None:
-    got = engine.asked_v1(body(parameters={"api_base": "http://10.0.0.1"}), "openai")
+    got = engine_requests.asked_v1(body(parameters={"api_base": "http://10.0.0.1"}), "openai")
 
     assert got.parameters == {"api_base": "http://10.0.0.1"}
     assert got.chat["api_base"] == "http://10.0.0.1"  # for `clientside` to refuse
@@ -160,13 +160,15 @@ def test_on_the_wire_of_1_x_nothing_is_added() -> None:
 
 def test_violations_are_a_list_of_what_is_wrong_where() -> None:
     with pytest.raises(Invalid) as caught:
-        engine.checked({"model": ""}, [("chat_input", "It is missing."), ("a.b", "It is wrong.")])
+        engine_requests.checked(
+            {"model": ""}, [("chat_input", "It is missing."), ("a.b", "It is wrong.")]
+        )
 
     assert caught.value.details == [
         {"type": "missing", "loc": ["body", "chat_input"], "msg": "It is missing."},
         {"type": "value_error", "loc": ["body", "a", "b"], "msg": "It is wrong."},
     ]
-    engine.checked({}, [])
+    engine_requests.checked({}, [])
 
 
 @pytest.mark.parametrize(
@@ -191,11 +193,11 @@ def test_violations_are_a_list_of_what_is_wrong_where() -> None:
     ],
 )
 def test_errors_have_a_detail(error: errors.GateError, wanted: Any) -> None:
-    assert engine.detail(error) == {"detail": wanted}
+    assert engine_requests.detail(error) == {"detail": wanted}
 
 
 def test_providers_have_titles() -> None:
-    assert [engine.title(name) for name in ("openai", "vertexai", "groq")] == [
+    assert [engine_requests.title(name) for name in ("openai", "vertexai", "groq")] == [
         "OpenAI",
         "VertexAI",
         "groq",
@@ -205,11 +207,11 @@ def test_providers_have_titles() -> None:
 def test_exports_are_json_values_between_semicolons() -> None:
     rows = [{"a": "x;y", "b": [1]}, {"b": None, "c": 3}]
 
-    assert "".join(engine.csv(rows)) == 'a;b\n"x;y";[1]\n;null\n'
-    assert list(engine.csv([])) == []
+    assert "".join(engine_requests.csv(rows)) == 'a;b\n"x;y";[1]\n;null\n'
+    assert list(engine_requests.csv([])) == []
 
 
 @pytest.mark.parametrize("rows", [{}, "a", [1], None])
 def test_what_is_no_list_of_objects_is_not_exported(rows: Any) -> None:
     with pytest.raises(Invalid):
-        list(engine.csv(rows))
+        list(engine_requests.csv(rows))

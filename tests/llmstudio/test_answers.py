@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from testing.upstream import chat_chunks
 from testing.upstream import tool_call
 
-from llmgate.dialects import engine
-from llmgate.dialects import engine_answers
-from llmgate.dialects.engine_answers import Bill
-from llmgate.dialects.engine_answers import Telling
+from llmgate.llmstudio import answers as engine_answers
+from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.answers import Bill
+from llmgate.llmstudio.answers import Telling
 
 SAID = (
     "Hello! I am a virtual assistant here to help with any questions or tasks you may have. How"
@@ -91,7 +91,7 @@ def telling(clock: Callable[[], float] = lambda: 1.0, **over: Any) -> Telling:
     """Return what an answer is made with; *over* is what is asked."""
     body = {"model": "gpt-3.5-turbo", "chat_input": ASKED, **over}
     return Telling(
-        asked=engine.asked(body, "openai"),
+        asked=engine_requests.asked(body, "openai"),
         id="72f34d3b-f254-4950-9d6f-9f66e082fd2f",
         clock=clock,
         now=lambda: 1718622757.612226,
@@ -273,7 +273,7 @@ def test_the_text_of_parts_is_estimated_too() -> None:
         {"role": "user", "content": [{"type": "text", "text": "x" * 8}, {"type": "image_url"}, 1]},
         {"role": "assistant", "content": None},
     ]
-    asked = engine.asked({"model": "m", "chat_input": context}, "openai")
+    asked = engine_requests.asked({"model": "m", "chat_input": context}, "openai")
 
     assert engine_answers.estimate(asked, "abc") == {"prompt_tokens": 2, "completion_tokens": 1}
 

@@ -9,8 +9,8 @@ from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.dialects import engine
-from llmgate.dialects.engine import Asked
+from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.requests import Asked
 from llmgate.providers import PROVIDERS
 from llmgate.routing.routes import Routes
 
@@ -18,7 +18,11 @@ from llmgate.routing.routes import Routes
 def names() -> list[str]:
     """Return the providers that chat: LLMstudio's names first, then the gate's."""
     chatting = [name for name, provider in PROVIDERS.items() if "chat" in provider.operations]
-    known = [name for name, ours in engine.NAMES.items() if any(each in chatting for each in ours)]
+    known = [
+        name
+        for name, ours in engine_requests.NAMES.items()
+        if any(each in chatting for each in ours)
+    ]
     return list(dict.fromkeys([*known, *chatting]))
 
 
@@ -35,7 +39,7 @@ def destination(routes: Routes, asked: Asked) -> Body:
 
     For what is not configured here, a key of the client's is enough. Raises InvalidRequest.
     """
-    ours = engine.NAMES.get(asked.provider, (asked.provider,))
+    ours = engine_requests.NAMES.get(asked.provider, (asked.provider,))
     key = asked.chat.get("api_key")
     try:
         name = group(routes, asked.provider, asked.model)
@@ -68,7 +72,7 @@ def group(routes: Routes, provider: str, model: str) -> str:
     It is the group of that full name, else one of the model's name that is all this provider's,
     else what the configuration or the environment has for the provider.
     """
-    ours = engine.NAMES.get(provider, (provider,))
+    ours = engine_requests.NAMES.get(provider, (provider,))
     full = [f"{name}/{model}" for name in dict.fromkeys([provider, *ours])]
     written = [name for name in full if name in routes.groups or name in routes.aliases]
     if routes.forced or written:
@@ -77,7 +81,7 @@ def group(routes: Routes, provider: str, model: str) -> str:
         if _is_served(routes, name, ours):
             return name
     raise errors.InvalidRequest(
-        f"Model {model[:200]} is not supported by {engine.title(provider)}. GET"
+        f"Model {model[:200]} is not supported by {engine_requests.title(provider)}. GET"
         f" /api/engine/models?provider={provider} lists those that are.",
         param="model",
         code="model_not_found",
@@ -106,7 +110,7 @@ def models(routes: Routes) -> dict[str, dict[str, Any]]:
             model = name.removeprefix(f"{deployment.provider}/")
             found.setdefault(_shown(deployment.provider), {})[model] = None
     return {
-        provider: {"name": engine.title(provider), "models": list(named)}
+        provider: {"name": engine_requests.title(provider), "models": list(named)}
         for provider, named in found.items()
     }
 
@@ -119,4 +123,6 @@ def _chats(deployment: Deployment) -> bool:
 
 def _shown(provider: str) -> str:
     """Return LLMstudio's name for *provider*, else its own."""
-    return next((name for name, ours in engine.NAMES.items() if provider in ours), provider)
+    return next(
+        (name for name, ours in engine_requests.NAMES.items() if provider in ours), provider
+    )

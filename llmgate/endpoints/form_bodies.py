@@ -19,8 +19,8 @@ from werkzeug.formparser import FormDataParser
 from llmgate import errors
 from llmgate.contract import Body
 from llmgate.contract import Upload
-from llmgate.endpoints import bodies
 from llmgate.endpoints import common
+from llmgate.endpoints import json_bodies
 from llmgate.schema import parameters
 from llmgate.schema import validation
 
@@ -36,7 +36,7 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
     Fields that repeat are lists; uploads are `Upload`s. Raises InvalidRequest, TooLarge,
     UnsupportedMedia.
     """
-    bodies.refuse_compression()
+    json_bodies.refuse_compression()
     if request.mimetype != "multipart/form-data":
         raise errors.UnsupportedMedia(
             "This endpoint reads forms with files: send Content-Type: multipart/form-data."
@@ -81,7 +81,7 @@ def _parsed(limit: int) -> Body:
     """Return the fields and files of the form."""
     length = request.content_length
     if length is not None and length > limit:
-        raise bodies.too_large(limit)
+        raise json_bodies.too_large(limit)
     parser = FormDataParser(
         stream_factory=_spooled,
         max_form_memory_size=_LARGEST_FIELD,
@@ -93,9 +93,9 @@ def _parsed(limit: int) -> Body:
     try:
         _, fields, files = parser.parse(stream, request.mimetype, length, request.mimetype_params)  # type: ignore[arg-type]
     except exceptions.RequestEntityTooLarge as error:
-        raise bodies.too_large(limit) from error
+        raise json_bodies.too_large(limit) from error
     except (BlockingIOError, TimeoutError) as error:
-        raise bodies.too_slow(error) from error
+        raise json_bodies.too_slow(error) from error
     except (ValueError, OSError, EOFError, ParseException) as error:
         raise errors.InvalidRequest("The request body is no complete multipart form.") from error
     body = _folded({name: _alone(found) for name, found in fields.lists()})
@@ -113,7 +113,7 @@ def _folded(fields: Mapping[str, Any]) -> Body:
         base, *steps = name.replace("]", "").split("[")
         if base not in parameters.GATE_ONLY:
             folded[name] = value
-        elif len(steps) > bodies.DEEPEST:
+        elif len(steps) > json_bodies.DEEPEST:
             raise errors.InvalidRequest(f"The field '{base}' is nested too deeply.", param=base)
         elif steps and not steps[-1]:
             _put(folded, [base, *steps[:-1]], value if isinstance(value, list) else [value])
@@ -147,7 +147,7 @@ class _Limited:
         data = self._stream.read(wanted) if wanted else b""
         self._left -= len(data)
         if self._is_open and not self._left:
-            raise bodies.too_large(self._limit)
+            raise json_bodies.too_large(self._limit)
         return data
 
 

@@ -25,31 +25,31 @@ from llmgate import errors
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Event
 from llmgate.contract import Usage
-from llmgate.dialects import engine
-from llmgate.dialects import engine_answers
-from llmgate.dialects import engine_parameters
-from llmgate.dialects.engine import Asked
-from llmgate.dialects.engine_answers import Bill
-from llmgate.dialects.engine_answers import Telling
 from llmgate.dialects.openai import wire as openai_wire
-from llmgate.endpoints import bodies
 from llmgate.endpoints import common
-from llmgate.endpoints import engine_models
-from llmgate.endpoints import failures
+from llmgate.endpoints import error_responses
+from llmgate.endpoints import json_bodies
 from llmgate.inbound import keepalive
+from llmgate.llmstudio import answers as engine_answers
+from llmgate.llmstudio import models as engine_models
+from llmgate.llmstudio import parameters as engine_parameters
+from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.answers import Bill
+from llmgate.llmstudio.answers import Telling
+from llmgate.llmstudio.chat_log import Tracking
+from llmgate.llmstudio.requests import Asked
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Front
 from llmgate.pipeline.shapes import Streamed
 from llmgate.pipeline.shapes import WriteError
 from llmgate.schema import validation
-from llmgate.tracking import Tracking
 from llmgate.trust import client_credentials
 
 blueprint = Blueprint("engine", __name__)
 
 V1 = "/llmstudio/v1"
-failures.shaped(blueprint, engine.detail, "/api/", f"{V1}/")
+error_responses.shaped(blueprint, engine_requests.detail, "/api/", f"{V1}/")
 
 Events = Callable[[Telling, Iterator[Event]], Iterator[bytes]]
 
@@ -76,18 +76,18 @@ def _broken(error: errors.GateError) -> NoReturn:
 
 def _told(error: errors.GateError) -> bytes:
     """Return *error* as one more object of the stream."""
-    return openai_wire.encoded(engine.detail(error))
+    return openai_wire.encoded(engine_requests.detail(error))
 
 
 _TEXT = Wire(
-    asked=engine.asked,
+    asked=engine_requests.asked,
     whole=engine_answers.whole,
     events=engine_answers.text,
     content_type="text/plain; charset=utf-8",
     write_error=_broken,
 )
 _OBJECTS = Wire(
-    asked=engine.asked_v1,
+    asked=engine_requests.asked_v1,
     whole=engine_answers.whole_v1,
     events=engine_answers.objects,
     content_type="application/json",
@@ -149,13 +149,13 @@ _HIDDEN = client_credentials.SECRETS | {
 
 def _asked(provider: str, wire: Wire) -> Asked:
     """Return what this request asks of *provider*; raises Invalid."""
-    body = bodies.parsed(common.settings().max_body)
-    engine.checked(body, validation.violations("engine_chat", body))
+    body = json_bodies.parsed(common.settings().max_body)
+    engine_requests.checked(body, validation.violations("engine_chat", body))
     asked = wire.asked(body, provider)
     shown = {name: value for name, value in asked.parameters.items() if name not in _HIDDEN}
     asked = asked._replace(parameters=shown)
     asked.chat.update(engine_models.destination(common.gate().routes, asked))
-    engine.checked(asked.chat, validation.violations("chat", asked.chat))
+    engine_requests.checked(asked.chat, validation.violations("chat", asked.chat))
     common.told(asked.chat)
     return asked
 
@@ -218,7 +218,7 @@ def models() -> Response:
     if not provider:
         return common.json_response(found)
     engine_models.check(provider)
-    nothing = {"name": engine.title(provider), "models": []}
+    nothing = {"name": engine_requests.title(provider), "models": []}
     return common.json_response(found.get(provider, nothing))
 
 
@@ -239,7 +239,7 @@ def parameters() -> Response:
 @common.keyed
 def export() -> Response:
     """Return a list of objects as CSV."""
-    text = "".join(engine.csv(bodies.value(common.settings().max_body)))
+    text = "".join(engine_requests.csv(json_bodies.value(common.settings().max_body)))
     response = Response(text, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = "attachment; filename=parameters.csv"
     return response

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from llmgate.dialects import engine_parameters
-from llmgate.dialects.engine_parameters import Invalid
+from llmgate.llmstudio import parameters as engine_parameters
+from llmgate.llmstudio.parameters import Invalid
 
 OPENAI = {
     "temperature": 1,

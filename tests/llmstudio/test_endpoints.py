@@ -20,8 +20,8 @@ from testing.upstream import json_answer
 from testing.upstream import sse
 from testing.upstream import usage
 
-from llmgate.dialects import engine
-from llmgate.endpoints import engine_models
+from llmgate.llmstudio import models as engine_models
+from llmgate.llmstudio import requests as engine_requests
 
 AppFor = Callable[..., FlaskClient]
 CHAT = "/api/engine/chat/openai"
@@ -364,7 +364,7 @@ def test_a_key_of_the_clients_is_enough_for_its_provider(
     app_for: AppFor, provider: str, brought: str | None
 ) -> None:
     routes = app_for({}).application.extensions["llmgate"].routes
-    asked = engine.asked(asks(api_key="sk-mine", api_version="v"), provider)
+    asked = engine_requests.asked(asks(api_key="sk-mine", api_version="v"), provider)
 
     got = engine_models.destination(routes, asked)
 

@@ -1,0 +1,1 @@
+"""LLMstudio's engine API."""
