@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from llmgate.endpoints import routes
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -24,7 +26,6 @@ from llmgate.contract import Call  # noqa: E402
 from llmgate.contract import Deployment  # noqa: E402
 from llmgate.contract import Provider  # noqa: E402
 from llmgate.dialects.openai import resources as openai_resources  # noqa: E402
-from llmgate.endpoints import common  # noqa: E402
 from llmgate.providers import PROVIDERS  # noqa: E402
 from llmgate.providers import serving  # noqa: E402
 
@@ -135,7 +136,7 @@ def _alike(paths: list[str]) -> tuple[str, str]:
     """Return the path that stands for *paths*, and the words for the others."""
     left, shown = list(paths), []
     for path in paths:
-        alike = set(common.paths(path[1:]))
+        alike = set(routes.paths(path[1:]))
         if alike <= set(left) and not path.startswith(("/engines/", "/deployments/")):
             left = [each for each in left if each not in alike]
             shown.append(f"/v1{path}")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from flask import Blueprint
 from flask import Response
 
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import form_bodies
+from llmgate.endpoints import routes
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("audio", __name__)
 
 
-@common.route(blueprint, common.paths("audio/speech", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("audio/speech", azure=True), methods=["POST"])
+@auth.keyed
 def speech(model: str | None = None) -> Response:
     """Speak a text: the audio comes as the upstream sends it."""
     body = common.body("speech", model)
@@ -22,15 +24,15 @@ def speech(model: str | None = None) -> Response:
     return common.flowing(answer)
 
 
-@common.route(blueprint, common.paths("audio/transcriptions", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("audio/transcriptions", azure=True), methods=["POST"])
+@auth.keyed
 def transcriptions(model: str | None = None) -> Response:
     """Write down what is said in a file."""
     return _from_form("transcriptions", model)
 
 
-@common.route(blueprint, common.paths("audio/translations", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("audio/translations", azure=True), methods=["POST"])
+@auth.keyed
 def translations(model: str | None = None) -> Response:
     """Write down in English what is said in a file."""
     return _from_form("translations", model)

@@ -8,7 +8,9 @@ from flask import Blueprint
 from flask import Response
 
 from llmgate.contract import Body
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.pipeline import dispatch
 from llmgate.pipeline import multi_model
 from llmgate.pipeline.response import Completed
@@ -20,10 +22,10 @@ blueprint = Blueprint("chat", __name__)
 _LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
 
 
-@common.route(
-    blueprint, common.paths("chat/completions", azure=True) + _LIBRECHAT, methods=["POST"]
+@routes.route(
+    blueprint, routes.paths("chat/completions", azure=True) + _LIBRECHAT, methods=["POST"]
 )
-@common.keyed
+@auth.keyed
 def chat(model: str | None = None) -> Response:
     """Answer a chat, whole or streamed."""
     body = common.body("chat", model)

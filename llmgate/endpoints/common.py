@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import random
 import re
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
-from typing import TypeVar
 
-from flask import Blueprint
 from flask import Flask
 from flask import Response
 from flask import current_app
@@ -25,9 +20,9 @@ from llmgate import errors
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Body
+from llmgate.endpoints import auth
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
-from llmgate.endpoints import keys
 from llmgate.endpoints.error_responses import printable
 from llmgate.endpoints.streamed_response import Flowing
 from llmgate.inbound import admission
@@ -38,55 +33,8 @@ from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
 
-View = TypeVar("View", bound=Callable[..., Any])
-
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
-
-
-def keyed(view: View) -> View:
-    """Return *view*, marked as one that needs a key of ours where one is set."""
-    view.auth = "key"  # type: ignore[attr-defined]
-    return view
-
-
-def keyed_in_query(view: View) -> View:
-    """Return *view*, marked as one that takes its key from the query too, as `?key=`."""
-    view.key_in_query = True  # type: ignore[attr-defined]
-    return keyed(view)
-
-
-def public(view: View) -> View:
-    """Return *view*, marked as one that anybody may ask."""
-    view.auth = "public"  # type: ignore[attr-defined]
-    return view
-
-
-def route(blueprint: Blueprint, paths: Iterable[str], methods: list[str]) -> Callable[[View], View]:
-    """Return the decorator that puts a view on all of *paths*."""
-
-    def decorated(view: View) -> View:
-        for path in paths:
-            blueprint.add_url_rule(path, view_func=view, methods=methods, strict_slashes=False)
-        return view
-
-    return decorated
-
-
-_PREFIXES = ("", "/v1", "/openai", "/openai/v1")
-
-
-def paths(*names: str, azure: bool = False) -> list[str]:
-    """Return where an operation is: with and without /v1, and below a model's name.
-
-    `azure`: also on Azure's paths, and on those that AzureOpenAI(base_url=...) makes.
-    """
-    found = [f"{prefix}/{name}" for name in names for prefix in _PREFIXES]
-    if azure:
-        named = [f"{prefix}/engines" for prefix in _PREFIXES[:2]]
-        named += [f"{prefix}/deployments" for prefix in _PREFIXES]
-        found += [f"{above}/<path:model>/{name}" for name in names for above in named]
-    return found
 
 
 def gate() -> attempt.Gate:
@@ -161,34 +109,6 @@ def asked(value: Body) -> None:
     noted.group = model[:200] if isinstance(model, str) else None
 
 
-# -- keys
-
-
-def _check_key(master_digest: bytes | None) -> None:
-    """Raise Unauthorized if a key is needed and the client's is not it."""
-    if master_digest is None or g.key:
-        return
-    if keys.shown() is None:
-        raise errors.Unauthorized(
-            "This gateway needs a key: send it as 'Authorization: Bearer <key>' (or api-key,"
-            " x-api-key).",
-            code="missing_api_key",
-        )
-    raise errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
-
-
-def _note_key(master_digest: bytes | None) -> None:
-    """Note which of our keys the client shows, empty if none: who asks, for the log."""
-    g.key = ""
-    shown = keys.shown() if master_digest is not None else None
-    if master_digest is None or shown is None:
-        return
-    digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()
-    if hmac.compare_digest(digest, master_digest):
-        g.key = "master"
-        g.meter.caller = records.Caller(g.key)
-
-
 # -- the frame of every request
 
 
@@ -206,14 +126,14 @@ def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]
         rule = request.url_rule.rule if request.url_rule else request.path[:200]
         g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
         keepalive.named(request_id)
-        _note_key(digest)
+        auth.note_key(digest)
         if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path
             return Response(status=204)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
             if request.method == "POST":
                 door.enter(g.meter)
-            _check_key(digest)
+            auth.check_key(digest)
         return None
 
     def end(response: Response) -> Response:

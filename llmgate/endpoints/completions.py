@@ -11,7 +11,9 @@ from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.fronts import completions as completion_dialect
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.shapes import Front
@@ -19,8 +21,8 @@ from llmgate.pipeline.shapes import Front
 blueprint = Blueprint("completions", __name__)
 
 
-@common.route(blueprint, common.paths("completions", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("completions", azure=True), methods=["POST"])
+@auth.keyed
 def completions(model: str | None = None) -> Response:
     """Complete a prompt, whole or streamed."""
     gate, meter = common.gate(), common.meter()

@@ -18,8 +18,10 @@ from llmgate.accounting import token_estimate
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
+from llmgate.endpoints import routes
 from llmgate.fronts.gemini import embeddings as front_embeddings
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.fronts.gemini import reply as front_reply
@@ -52,8 +54,8 @@ def _paths(method: str) -> list[str]:
     return [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
 
 
-@common.route(blueprint, _paths("generateContent"), methods=["POST"])
-@common.keyed_in_query
+@routes.route(blueprint, _paths("generateContent"), methods=["POST"])
+@auth.keyed_in_query
 def generate(model: str) -> Response:
     """Answer contents as Gemini does."""
     body = common.body("generate_content", model)
@@ -61,8 +63,8 @@ def generate(model: str) -> Response:
     return common.whole(dispatch.complete(common.gate(), "generate", body, common.meter(), FRONT))
 
 
-@common.route(blueprint, _paths("streamGenerateContent"), methods=["POST"])
-@common.keyed_in_query
+@routes.route(blueprint, _paths("streamGenerateContent"), methods=["POST"])
+@auth.keyed_in_query
 def stream(model: str) -> Response:
     """Answer contents as Gemini does, bit by bit: in events (`?alt=sse`), or in a JSON array."""
     gate, meter = common.gate(), common.meter()
@@ -77,8 +79,8 @@ def stream(model: str) -> Response:
     return common.flowing(answer._replace(pieces=listed, content_type=_IN_ARRAY.content_type))
 
 
-@common.route(blueprint, _paths("countTokens"), methods=["POST"])
-@common.keyed_in_query
+@routes.route(blueprint, _paths("countTokens"), methods=["POST"])
+@auth.keyed_in_query
 def count_tokens(model: str) -> Response:
     """Count the tokens of contents, or estimate them where the provider is not Google."""
     gate = common.gate()
@@ -92,24 +94,24 @@ def count_tokens(model: str) -> Response:
     return response
 
 
-@common.route(blueprint, _paths("embedContent"), methods=["POST"])
-@common.keyed_in_query
+@routes.route(blueprint, _paths("embedContent"), methods=["POST"])
+@auth.keyed_in_query
 def embed_one(model: str) -> Response:
     """Return the vector of one content, as Gemini does."""
     return _embedded("embed_content", model, _ONE)
 
 
-@common.route(blueprint, _paths("batchEmbedContents"), methods=["POST"])
-@common.keyed_in_query
+@routes.route(blueprint, _paths("batchEmbedContents"), methods=["POST"])
+@auth.keyed_in_query
 def embed_many(model: str) -> Response:
     """Return the vectors of several contents, as Gemini does."""
     return _embedded("embed_contents", model, _MANY)
 
 
-@common.route(
+@routes.route(
     blueprint, [f"{above}/models/<path:model>" for above in VERSIONS if above != "/v1"], ["POST"]
 )
-@common.keyed_in_query
+@auth.keyed_in_query
 def unknown(model: str) -> Response:
     """Say which methods of a model there are, to who asks for another one."""
     raise errors.NotFound(

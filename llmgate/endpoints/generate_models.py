@@ -15,7 +15,9 @@ from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 
 blueprint = Blueprint("generate_models", __name__)
 
@@ -26,8 +28,8 @@ _GENERATES = ("generateContent", "streamGenerateContent", "countTokens")
 _EMBEDS = ("embedContent", "batchEmbedContents")
 
 
-@common.route(blueprint, _PATHS, methods=["GET"])
-@common.keyed_in_query
+@routes.route(blueprint, _PATHS, methods=["GET"])
+@auth.keyed_in_query
 def models() -> Response:
     """List the models that can be asked for, in Gemini's shape."""
     names = common.gate().routes.names()
@@ -38,8 +40,8 @@ def models() -> Response:
     return common.json_response({"models": page, **more})
 
 
-@common.route(blueprint, [f"{path}/<path:model>" for path in _PATHS], methods=["GET"])
-@common.keyed_in_query
+@routes.route(blueprint, [f"{path}/<path:model>" for path in _PATHS], methods=["GET"])
+@auth.keyed_in_query
 def model(model: str) -> Response:
     """Describe one model, in Gemini's shape."""
     return common.json_response(_model(model))

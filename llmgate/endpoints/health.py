@@ -6,14 +6,16 @@ from flask import Blueprint
 from flask import Response
 from flask import current_app
 
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
 
-@common.route(blueprint, ["/health/readiness"], methods=["GET"])
-@common.public
+@routes.route(blueprint, ["/health/readiness"], methods=["GET"])
+@auth.public
 def readiness() -> Response:
     """Say whether new requests are welcome; not when this process was told to end."""
     if current_app.extensions["llmgate.door"].is_closing:
@@ -22,22 +24,22 @@ def readiness() -> Response:
     return health()
 
 
-@common.route(blueprint, ["/health", "/healthz"], methods=["GET"])
-@common.public
+@routes.route(blueprint, ["/health", "/healthz"], methods=["GET"])
+@auth.public
 def health() -> Response:
     """Say that requests are served."""
     return common.json_response({"status": "healthy", "message": "llmgate is up and running"})
 
 
-@common.route(blueprint, ["/health/liveliness", "/health/liveness"], methods=["GET"])
-@common.public
+@routes.route(blueprint, ["/health/liveliness", "/health/liveness"], methods=["GET"])
+@auth.public
 def liveness() -> Response:
     """Say that the process lives, in LiteLLM's words."""
     return Response('"I\'m alive!"', content_type="application/json")
 
 
-@common.route(blueprint, ["/"], methods=["GET"])
-@common.public
+@routes.route(blueprint, ["/"], methods=["GET"])
+@auth.public
 def root() -> Response:
     """Say what this is to whoever opens the address in a browser."""
     return common.json_response(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint
 from flask import Response
 
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import form_bodies
+from llmgate.endpoints import routes
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("images", __name__)
@@ -14,12 +16,12 @@ blueprint = Blueprint("images", __name__)
 _MODEL = "dall-e-2"  # what OpenAI takes for requests without a model
 
 
-@common.route(
+@routes.route(
     blueprint,
-    common.paths("images/generations", azure=True) + common.paths("image/generations"),
+    routes.paths("images/generations", azure=True) + routes.paths("image/generations"),
     methods=["POST"],
 )
-@common.keyed
+@auth.keyed
 def generations(model: str | None = None) -> Response:
     """Make images."""
     body = common.body("images_generations", model, default_model=_MODEL)
@@ -27,15 +29,15 @@ def generations(model: str | None = None) -> Response:
     return common.flowing(answer)
 
 
-@common.route(blueprint, common.paths("images/edits", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("images/edits", azure=True), methods=["POST"])
+@auth.keyed
 def edits(model: str | None = None) -> Response:
     """Change images."""
     return _from_form("images_edits", model)
 
 
-@common.route(blueprint, common.paths("images/variations", azure=True), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("images/variations", azure=True), methods=["POST"])
+@auth.keyed
 def variations(model: str | None = None) -> Response:
     """Make others like an image."""
     return _from_form("images_variations", model)

@@ -22,8 +22,10 @@ from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
+from llmgate.endpoints import routes
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.shapes import Front
@@ -36,8 +38,8 @@ _VERSION = "anthropic-version"
 error_responses.shaped(blueprint, front_wire.error_body, *_PATHS)
 
 
-@common.route(blueprint, _PATHS, methods=["POST"])
-@common.keyed
+@routes.route(blueprint, _PATHS, methods=["POST"])
+@auth.keyed
 def create() -> Response:
     """Answer a conversation, whole or streamed."""
     gate, meter = common.gate(), common.meter()
@@ -47,8 +49,8 @@ def create() -> Response:
     return common.whole(dispatch.complete(gate, "messages", body, meter, FRONT))
 
 
-@common.route(blueprint, [f"{path}/count_tokens" for path in _PATHS], methods=["POST"])
-@common.keyed
+@routes.route(blueprint, [f"{path}/count_tokens" for path in _PATHS], methods=["POST"])
+@auth.keyed
 def count_tokens() -> Response:
     """Count the tokens of a conversation, or estimate them where the provider cannot count."""
     gate = common.gate()

@@ -9,14 +9,16 @@ from flask import request
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import token_estimate
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.schema import parameters
 
 blueprint = Blueprint("advice", __name__)
 
 
-@common.route(blueprint, common.paths("utils/supported_openai_params"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, routes.paths("utils/supported_openai_params"), methods=["GET"])
+@auth.keyed
 def supported_openai_params() -> Response:
     """List the parameters of OpenAI's chat (or of what else it does) that a model takes."""
     model = request.args.get("model")
@@ -34,8 +36,8 @@ def supported_openai_params() -> Response:
     return common.json_response({"supported_openai_params": sorted(known)})
 
 
-@common.route(blueprint, common.paths("utils/token_counter"), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("utils/token_counter"), methods=["POST"])
+@auth.keyed
 def token_counter() -> Response:
     """Estimate the tokens of a prompt or of messages; no provider is asked."""
     body = common.body("token_counter", None)

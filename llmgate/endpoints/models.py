@@ -10,16 +10,18 @@ from flask import Response
 
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import generate_models
+from llmgate.endpoints import routes
 
 blueprint = Blueprint("models", __name__)
 
 _SINCE = 1677610602  # a creation time is asked for by the SDKs' types; nothing reads it
 
 
-@common.route(blueprint, [*common.paths("models"), "/v1/chat/completions/models"], methods=["GET"])
-@common.keyed
+@routes.route(blueprint, [*routes.paths("models"), "/v1/chat/completions/models"], methods=["GET"])
+@auth.keyed
 def models() -> Response:
     """List the models that can be asked for."""
     if generate_models.is_asked():
@@ -28,8 +30,8 @@ def models() -> Response:
     return common.json_response({"object": "list", "data": [_model(name) for name in names]})
 
 
-@common.route(blueprint, common.paths("models/<path:model>"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, routes.paths("models/<path:model>"), methods=["GET"])
+@auth.keyed
 def model(model: str) -> Response:
     """Describe one model."""
     if generate_models.is_asked():
@@ -45,8 +47,8 @@ def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": _SINCE, "owned_by": deployment.provider}
 
 
-@common.route(blueprint, common.paths("model/info"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, routes.paths("model/info"), methods=["GET"])
+@auth.keyed
 def info() -> Response:
     """Describe every deployment, without its secrets."""
     deployments = [d for found in common.gate().routes.groups.values() for d in found]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Blueprint
 from flask import Response
 
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("moderations", __name__)
@@ -13,8 +15,8 @@ blueprint = Blueprint("moderations", __name__)
 _MODEL = "omni-moderation-latest"  # what OpenAI takes for requests without a model
 
 
-@common.route(blueprint, common.paths("moderations"), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, routes.paths("moderations"), methods=["POST"])
+@auth.keyed
 def moderations() -> Response:
     """Judge one or more inputs."""
     body = common.body("moderations", None, default_model=_MODEL)

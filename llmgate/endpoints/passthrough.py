@@ -25,9 +25,11 @@ from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import passthrough_request
+from llmgate.endpoints import routes
 from llmgate.endpoints import spooled_bodies
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.fronts.gemini import errors as front_errors
@@ -83,17 +85,17 @@ _STREAMS: Mapping[str, tuple[str, shapes.WriteError]] = {
 """How server-sent events of a provider's tell of an error: the wire, and what writes it."""
 
 
-@common.route(
+@routes.route(
     blueprint, [f"/{name}/<path:below>" for name in PREFIXES if name not in _GOOGLES], METHODS
 )
-@common.keyed
+@auth.keyed
 def native(below: str) -> Response:
     """Pass a request on to the provider whose own API is below this prefix."""
     return forwarded(below)
 
 
-@common.route(blueprint, [f"/{name}/<path:below>" for name in _GOOGLES], METHODS)
-@common.keyed_in_query
+@routes.route(blueprint, [f"/{name}/<path:below>" for name in _GOOGLES], METHODS)
+@auth.keyed_in_query
 def googles(below: str) -> Response:
     """Pass a request on to Google, whose own API is below this prefix."""
     return forwarded(below)
@@ -204,7 +206,7 @@ def answered(
 def register(app: Flask, targets: Sequence[resource_deployments.Target]) -> None:
     """Let *app* pass on what comes for *targets*; before its other routes are there."""
     for at, target in enumerate(targets):
-        view = common.keyed(_view(target))
+        view = auth.keyed(_view(target))
         methods = list(target.methods) or METHODS
         paths = [target.path, *([f"{target.path}/<path:below>"] if target.below else [])]
         for path in paths:

@@ -9,14 +9,16 @@ from flask import Response
 
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.dialects.others import cohere_search
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.pipeline import dispatch
 
 blueprint = Blueprint("rerank", __name__)
 
 
-@common.route(blueprint, [*common.paths("rerank"), "/v2/rerank"], methods=["POST"])
-@common.keyed
+@routes.route(blueprint, [*routes.paths("rerank"), "/v2/rerank"], methods=["POST"])
+@auth.keyed
 def rerank() -> Response:
     """Compare documents to a query."""
     body = common.body("rerank", None)

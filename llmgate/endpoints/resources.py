@@ -26,10 +26,12 @@ from llmgate.contract import Deployment
 from llmgate.contract import SpooledFile
 from llmgate.dialects.openai import resources as openai_resources
 from llmgate.dialects.openai.resources import Row
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import passthrough_request
+from llmgate.endpoints import routes
 from llmgate.endpoints import spooled_bodies
 from llmgate.pipeline import passthrough as passthrough_pipeline
 from llmgate.pipeline import streaming
@@ -62,11 +64,11 @@ def _shared(name: str) -> Callable[..., Response]:
     def view(below: str = "", provider: str | None = None) -> Response:
         return resource(name, below, provider)
 
-    return common.keyed(view)
+    return auth.keyed(view)
 
 
-@common.route(blueprint, _paths(), methods=_METHODS)
-@common.keyed
+@routes.route(blueprint, _paths(), methods=_METHODS)
+@auth.keyed
 def resource(root: str, below: str = "", provider: str | None = None) -> Response:
     """Relay a request for files, batches, threads and the like: [resources](#resources)."""
     steps = [root, *(step for step in below.split("/") if step)]

@@ -24,7 +24,9 @@ from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Reply
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import routes
 from llmgate.fronts.anthropic import plain as front_plain
 from llmgate.fronts.responses import stream as front_stream
 from llmgate.fronts.responses import wire as front_wire
@@ -35,11 +37,11 @@ blueprint = Blueprint("responses", __name__)
 
 _STORED = "stored_responses"
 # LibreChat makes the last of OPENAI_REVERSE_PROXY (reference/platform.md 3.4).
-_PATHS = [*common.paths("responses"), "/v1/chat/completions/responses"]
+_PATHS = [*routes.paths("responses"), "/v1/chat/completions/responses"]
 
 
-@common.route(blueprint, _PATHS, methods=["POST"])
-@common.keyed
+@routes.route(blueprint, _PATHS, methods=["POST"])
+@auth.keyed
 def create() -> Response:
     """Answer what is asked, whole or streamed."""
     gate, meter = common.gate(), common.meter()
@@ -88,22 +90,22 @@ def _written_error(error: errors.GateError) -> bytes:
 _ITEM = [f"{path}/<id>" for path in _PATHS]
 
 
-@common.route(blueprint, _ITEM, methods=["GET", "DELETE"])
-@common.keyed
+@routes.route(blueprint, _ITEM, methods=["GET", "DELETE"])
+@auth.keyed
 def stored(id: str) -> Response:
     """Return or delete a Response that an upstream keeps."""
     return _asked(id)
 
 
-@common.route(blueprint, [f"{path}/cancel" for path in _ITEM], methods=["POST"])
-@common.keyed
+@routes.route(blueprint, [f"{path}/cancel" for path in _ITEM], methods=["POST"])
+@auth.keyed
 def cancel(id: str) -> Response:
     """Stop a Response that an upstream makes in the background."""
     return _asked(id, "/cancel")
 
 
-@common.route(blueprint, [f"{path}/input_items" for path in _ITEM], methods=["GET"])
-@common.keyed
+@routes.route(blueprint, [f"{path}/input_items" for path in _ITEM], methods=["GET"])
+@auth.keyed
 def input_items(id: str) -> Response:
     """List what a Response that an upstream keeps was made of."""
     return _asked(id, "/input_items")

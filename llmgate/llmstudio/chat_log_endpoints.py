@@ -8,8 +8,10 @@ from flask import current_app
 from flask import request
 
 from llmgate import errors
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies
+from llmgate.endpoints import routes
 from llmgate.llmstudio.chat_log import Tracking
 from llmgate.llmstudio.endpoints import paths
 from llmgate.llmstudio.parameters import Invalid
@@ -21,15 +23,15 @@ _MOST = 1000
 _LARGEST = 2**62
 
 
-@common.route(blueprint, paths("/api/tracking/logs"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/tracking/logs"), methods=["GET"])
+@auth.keyed
 def logs() -> Response:
     """List what was said, oldest first."""
     return _rows(None)
 
 
-@common.route(blueprint, paths("/api/tracking/logs_by_session"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/tracking/logs_by_session"), methods=["GET"])
+@auth.keyed
 def logs_by_session() -> Response:
     """List what was said in the session that the query names."""
     session_id = request.args.get("session_id")
@@ -39,15 +41,15 @@ def logs_by_session() -> Response:
     return _rows(session_id)
 
 
-@common.route(blueprint, paths("/api/tracking/logs/<session_id>"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/tracking/logs/<session_id>"), methods=["GET"])
+@auth.keyed
 def logs_of(session_id: str) -> Response:
     """List what was said in a session, on the path of 1.x."""
     return _rows(session_id)
 
 
-@common.route(blueprint, paths("/api/tracking/logs"), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, paths("/api/tracking/logs"), methods=["POST"])
+@auth.keyed
 def add() -> Response:
     """Keep what a client has seen said: those of 1.x keep their logs themselves."""
     return common.json_response(_tracking().add(json_bodies.parsed(common.settings().max_body)))

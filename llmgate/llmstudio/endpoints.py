@@ -26,9 +26,11 @@ from llmgate.accounting.meter import Meter
 from llmgate.contract import Event
 from llmgate.contract import Usage
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
+from llmgate.endpoints import routes
 from llmgate.inbound import keepalive
 from llmgate.llmstudio import answers as engine_answers
 from llmgate.llmstudio import models as engine_models
@@ -95,15 +97,15 @@ _OBJECTS = Wire(
 )
 
 
-@common.route(blueprint, ["/api/engine/chat/<provider>"], methods=["POST"])
-@common.keyed
+@routes.route(blueprint, ["/api/engine/chat/<provider>"], methods=["POST"])
+@auth.keyed
 def chat(provider: str) -> Response:
     """Answer a chat as the engines of 0.x do: in JSON, or as raw text."""
     return _chat(provider, _TEXT)
 
 
-@common.route(blueprint, [f"{V1}/api/engine/chat/<provider>"], methods=["POST"])
-@common.keyed
+@routes.route(blueprint, [f"{V1}/api/engine/chat/<provider>"], methods=["POST"])
+@auth.keyed
 def chat_v1(provider: str) -> Response:
     """Answer a chat as the engines of 1.x do: in JSON, one object or many."""
     return _chat(provider, _OBJECTS)
@@ -202,15 +204,15 @@ def _log() -> Callable[[Mapping[str, Any]], None]:
     return found.note if found else lambda answer: None
 
 
-@common.route(blueprint, paths("/api/engine/providers"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/engine/providers"), methods=["GET"])
+@auth.keyed
 def provider_names() -> Response:
     """List the providers that can be asked."""
     return common.json_response(engine_models.names())
 
 
-@common.route(blueprint, paths("/api/engine/models"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/engine/models"), methods=["GET"])
+@auth.keyed
 def models() -> Response:
     """List the models of each provider, or of one."""
     provider = request.args.get("provider")
@@ -222,8 +224,8 @@ def models() -> Response:
     return common.json_response(found.get(provider, nothing))
 
 
-@common.route(blueprint, paths("/api/engine/parameters"), methods=["GET"])
-@common.keyed
+@routes.route(blueprint, paths("/api/engine/parameters"), methods=["GET"])
+@auth.keyed
 def parameters() -> Response:
     """List the parameters of a provider."""
     provider = request.args.get("provider")
@@ -235,8 +237,8 @@ def parameters() -> Response:
     return common.json_response(engine_parameters.shown(provider))
 
 
-@common.route(blueprint, paths("/api/export"), methods=["POST"])
-@common.keyed
+@routes.route(blueprint, paths("/api/export"), methods=["POST"])
+@auth.keyed
 def export() -> Response:
     """Return a list of objects as CSV."""
     text = "".join(engine_requests.csv(json_bodies.value(common.settings().max_body)))
@@ -245,8 +247,8 @@ def export() -> Response:
     return response
 
 
-@common.route(blueprint, [f"{V1}/health"], methods=["GET"])
-@common.public
+@routes.route(blueprint, [f"{V1}/health"], methods=["GET"])
+@auth.public
 def health() -> Response:
     """Say that requests are served, to the clients of 1.x."""
     return common.json_response({"status": "healthy", "message": "llmgate is up and running"})
