@@ -21,33 +21,30 @@ ALLOWED = {
     "codecs": "contract errors",
     "schema": "contract errors",
     "trust": "contract errors",
-    "storage": "contract errors",
+    "storage": "",
     "inbound": "errors",
     "upstream": "contract errors inbound trust",
     "dialects": "contract errors codecs",
     "fronts": "contract errors codecs dialects",
-    "accounting": "contract errors codecs dialects inbound trust upstream",
+    "accounting": "contract errors trust upstream",
     "providers": "contract errors codecs dialects fronts schema",
-    "routing": "contract errors accounting providers schema storage trust upstream",
+    "routing": "contract errors accounting schema storage trust upstream",
     "config": "contract errors accounting dialects inbound providers routing schema trust",
-    "pipeline": """contract errors accounting codecs config dialects fronts inbound providers
-    routing schema storage trust upstream""",
-    "server": "contract errors accounting config inbound upstream",
-    "endpoints": """contract errors version accounting codecs config dialects fronts inbound
-    pipeline providers routing schema trust""",
-    "llmstudio": """contract errors accounting codecs config dialects endpoints inbound pipeline
-    providers routing schema storage trust""",
+    "pipeline": """contract errors accounting codecs config dialects inbound providers
+    routing schema trust upstream""",
+    "server": "errors accounting inbound upstream",
+    "endpoints": """contract errors version accounting codecs config dialects fronts
+    inbound pipeline providers routing schema""",
+    "llmstudio": """contract errors accounting dialects endpoints inbound pipeline
+    providers routing schema trust""",
 }
 """What the modules of each package may import besides their own package's."""
-
-FLAT = {path.stem for path in (ROOT / "llmgate").glob("*.py")} - {*ALLOWED, "__init__"}
-"""Modules that have no package yet: they may import anything, and be imported."""
 
 ASSEMBLY = "__init__ __main__ cli gunicorn_conf app".split()
 """What puts the program together: it may import everything, and nothing else imports it."""
 
 USERS = {
-    "flask": "endpoints llmstudio __init__ app server.warmup rehearsal",
+    "flask": "endpoints llmstudio __init__ app server.warmup",
     "werkzeug": "endpoints llmstudio __init__ server.warmup",
     "click": "cli",
     "gunicorn": "server endpoints",
@@ -129,7 +126,7 @@ IMPORTS = {name: ours(name) for name in MODULES}
 
 
 def test_every_module_is_in_a_package_of_the_table() -> None:
-    homeless = {name for name in MODULES if top(name) not in {*ALLOWED, *ASSEMBLY, *FLAT}}
+    homeless = {name for name in MODULES if top(name) not in {*ALLOWED, *ASSEMBLY}}
 
     assert homeless == set(), "give it a row in ALLOWED of this file"
 
@@ -139,8 +136,7 @@ def test_a_package_imports_only_what_its_row_allows() -> None:
         f"{name} imports {other}"
         for name, others in IMPORTS.items()
         for other in others
-        if top(name) in ALLOWED
-        and top(other) not in {top(name), *ALLOWED[top(name)].split(), *FLAT}
+        if top(name) in ALLOWED and top(other) not in {top(name), *ALLOWED[top(name)].split()}
     ]
 
     assert wrong == []
@@ -173,7 +169,7 @@ def test_a_library_is_imported_only_where_the_table_says() -> None:
     assert [
         f"{name} imports {library}"
         for name, library in used
-        if library in USERS and not {name, top(name)} & {*USERS[library].split(), *FLAT}
+        if library in USERS and not {name, top(name)} & {*USERS[library].split()}
     ] == []
 
 
@@ -189,7 +185,7 @@ def test_the_environment_is_read_where_the_process_begins() -> None:
     }
     readers |= {name for name in MODULES if {"os.environ", "os.getenv"} & set(imported(name))}
 
-    assert readers <= {*READERS_OF_THE_ENVIRONMENT, *FLAT}
+    assert readers <= set(READERS_OF_THE_ENVIRONMENT)
 
 
 def test_translations_and_providers_do_no_io() -> None:

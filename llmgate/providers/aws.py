@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmgate import errors
-from llmgate import sigv4
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.providers import aws_sigv4
 
 DEFAULT_REGION = "us-west-2"
 """The region where none is named: LiteLLM's."""
@@ -76,7 +76,7 @@ def signed(call: Call, deployment: Deployment, service: str) -> Call:
             " aws_secret_access_key in litellm_params. Roles and profiles are not supported.",
             code="missing_provider_key",
         )
-    keys = sigv4.Keys(access, secret, settings.get("aws_session_token"))
+    keys = aws_sigv4.Keys(access, secret, settings.get("aws_session_token"))
     there = _IN_HOST.search(urlsplit(call.url).netloc)
     where = there[1] if there else region(settings)
-    return sigv4.signed(call, keys, where, service, datetime.now(UTC))
+    return aws_sigv4.signed(call, keys, where, service, datetime.now(UTC))

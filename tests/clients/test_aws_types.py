@@ -27,16 +27,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from testing import eventstreams
 
-from llmgate import sigv4
 from llmgate.codecs import aws_eventstream
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.providers import aws_sigv4
 from llmgate.providers import serving
 from llmgate.providers.bedrock import BEDROCK
 from llmgate.providers.sagemaker import SAGEMAKER
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "bedrock"
-KEYS = sigv4.Keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token==")
+KEYS = aws_sigv4.Keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token==")
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
 HELLO = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -331,7 +331,7 @@ def signed_as(request: AWSPreparedRequest, service: str) -> dict[str, str]:
     told = {key: value for key, value in theirs.items() if key.lower() in names}
     at = datetime.strptime(theirs["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     call = Call(request.method, request.url, told, request.body or b"")
-    return sigv4.signed(call, KEYS, "us-east-1", service, at).headers
+    return aws_sigv4.signed(call, KEYS, "us-east-1", service, at).headers
 
 
 def as_text(value: str | bytes) -> str:

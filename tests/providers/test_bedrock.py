@@ -12,9 +12,9 @@ from testing.upstream import Upstream
 from testing.upstream import answer
 
 from llmgate import errors
-from llmgate import sigv4
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.providers import aws_sigv4
 from llmgate.providers.bedrock import BEDROCK
 from llmgate.upstream.session import Session
 
@@ -276,9 +276,9 @@ def test_what_arrives_is_what_was_signed(upstream: Upstream) -> None:
         {name: seen.headers[name] for name in names},
         seen.body,
     )
-    keys = sigv4.Keys("AKIDEXAMPLE", "secret", seen.headers["x-amz-security-token"])
+    keys = aws_sigv4.Keys("AKIDEXAMPLE", "secret", seen.headers["x-amz-security-token"])
     at = datetime.strptime(seen.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    again = sigv4.signed(arrived, keys, "us-east-1", "bedrock", at)
+    again = aws_sigv4.signed(arrived, keys, "us-east-1", "bedrock", at)
     assert again.headers["Authorization"] == authorization
 
 

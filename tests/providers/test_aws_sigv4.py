@@ -8,12 +8,12 @@ from datetime import timezone
 
 import pytest
 
-from llmgate import sigv4
 from llmgate.contract import Call
+from llmgate.providers import aws_sigv4
 
 AT = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-KEYS = sigv4.Keys("AKIDEXAMPLE", SECRET)
+KEYS = aws_sigv4.Keys("AKIDEXAMPLE", SECRET)
 STS_TOKEN = (
     "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSP"
     "fIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT"
@@ -122,9 +122,9 @@ HEADERS = {
 }
 
 
-def signature(call: Call, keys: sigv4.Keys = KEYS, at: datetime = AT) -> str:
+def signature(call: Call, keys: aws_sigv4.Keys = KEYS, at: datetime = AT) -> str:
     call = call._replace(url=f"https://example.amazonaws.com{call.url}")
-    return sigv4.signed(call, keys, "us-east-1", "service", at).headers["Authorization"][-64:]
+    return aws_sigv4.signed(call, keys, "us-east-1", "service", at).headers["Authorization"][-64:]
 
 
 @pytest.mark.parametrize("name", GETS)
@@ -166,7 +166,7 @@ def test_the_headers_say_who_signed_what_and_when() -> None:
     call = Call("GET", "https://example.amazonaws.com/", {"Content-Type": "a/b"})
     keys = KEYS._replace(session_token="token")
 
-    got = sigv4.signed(call, keys, "us-east-1", "service", AT)
+    got = aws_sigv4.signed(call, keys, "us-east-1", "service", AT)
 
     authorization = got.headers["Authorization"]
     assert got.headers == {
@@ -212,9 +212,9 @@ def test_the_host_is_signed_as_it_is_sent(url: str, host: str) -> None:
     scheme = url.partition(":")[0]
     plain = Call("GET", f"{scheme}://{host}/", {})
 
-    got = sigv4.signed(Call("GET", url, {"Host": "wrong"}), KEYS, "us-east-1", "service", AT)
+    got = aws_sigv4.signed(Call("GET", url, {"Host": "wrong"}), KEYS, "us-east-1", "service", AT)
 
-    assert got.headers == sigv4.signed(plain, KEYS, "us-east-1", "service", AT).headers
+    assert got.headers == aws_sigv4.signed(plain, KEYS, "us-east-1", "service", AT).headers
 
 
 class File:
@@ -250,4 +250,4 @@ def test_a_body_on_disk_is_signed_in_blocks_and_rewound() -> None:
 
 
 def test_keys_do_not_show_their_secrets() -> None:
-    assert repr(sigv4.Keys("AKIDEXAMPLE", SECRET, "token")) == "Keys('AKIDEXAMPLE')"
+    assert repr(aws_sigv4.Keys("AKIDEXAMPLE", SECRET, "token")) == "Keys('AKIDEXAMPLE')"
