@@ -75,7 +75,7 @@ def _if_optional(provider: Provider) -> str:
 def _operations(provider: Provider) -> list[str]:
     """Return the operations of *provider*, those of its Claude models among them."""
     found = dict.fromkeys(provider.operations)
-    if provider.variant:
+    if provider.for_model:
         claude = "anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4@20250514"
         for model in claude:
             found |= dict.fromkeys(serving(Deployment("g", provider.name, model, "")).operations)

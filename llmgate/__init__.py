@@ -86,7 +86,9 @@ def warnings(settings: config.Settings) -> list[str]:
 
 def _is_echo(routes: routes.Routes) -> bool:
     """Return whether what is built in answers, for want of anything else."""
-    return list(routes.groups) == ["*"] and bool(PROVIDERS[routes.groups["*"][0].provider].answer)
+    return list(routes.groups) == ["*"] and bool(
+        PROVIDERS[routes.groups["*"][0].provider].local_handler
+    )
 
 
 class _Route(Rule):

@@ -172,10 +172,12 @@ class Operation(NamedTuple):
     stream: Stream | None = None  # None: it cannot stream
     usage: Callable[[Mapping[str, Any]], Usage] = no_usage  # of a reply or event in OpenAI's shape
     params: frozenset[str] | None = None  # OpenAI parameters it takes; None: all
-    native: bool = False  # its bytes are its endpoint's own wire and are passed on as they came
-    relay: Relay | None = None  # how the stream of a native operation is passed on
-    parts: Parts = whole_body  # the bodies of its calls, where one takes less than OpenAI's
-    joined: Join = first_reply  # the replies to these
+    passthrough: bool = (
+        False  # its bytes are its endpoint's own wire and are passed on as they came
+    )
+    stream_filter: Relay | None = None  # how the stream of a native operation is passed on
+    split: Parts = whole_body  # the bodies of its calls, where one takes less than OpenAI's
+    merge: Join = first_reply  # the replies to these
 
 
 class Login(NamedTuple):
@@ -196,12 +198,18 @@ class Provider(NamedTuple):
     operations: Mapping[str, Operation]
     env: Mapping[str, tuple[str, ...]] = {}  # setting -> environment variables of its default
     settings: frozenset[str] = frozenset()  # litellm_params that are its own, not the body's
-    together: frozenset[str] = frozenset()  # if one is set, the environment gives no other
-    enough: tuple[tuple[str, ...], ...] = (("api_key",),)  # any of these, all of it, serves
+    exclusive_settings: frozenset[str] = (
+        frozenset()
+    )  # if one is set, the environment gives no other
+    required_settings: tuple[tuple[str, ...], ...] = (
+        ("api_key",),
+    )  # any of these, all of it, serves
     files: frozenset[str] = frozenset()  # settings that may be the path of a file in their place
     login: Login | None = None
-    variant: Callable[[Deployment], Provider] | None = None  # for a model that differs from others
-    answer: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
+    for_model: Callable[[Deployment], Provider] | None = (
+        None  # for a model that differs from others
+    )
+    local_handler: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
 
 
 class Row(NamedTuple):

@@ -107,7 +107,7 @@ def is_configured(provider: Provider, environ: Mapping[str, str]) -> bool:
         return any(environ.get(name) for name in provider.env.get(setting, ()))
 
     base = is_set("api_base")
-    keys = any(all(map(is_set, settings)) for settings in provider.enough)
+    keys = any(all(map(is_set, settings)) for settings in provider.required_settings)
     return (keys or base) if provider.base_url({}) else base
 
 
@@ -253,7 +253,11 @@ def _provider_settings(
         given = {**given, "api_base": given["base_url"]}
     own = {"api_key", "api_base", "api_version", *provider.env, *provider.settings, *_GENERAL}
     settings = {key: value for key, value in given.items() if key in own and value is not None}
-    closed = provider.together if provider.together & settings.keys() else frozenset()
+    closed = (
+        provider.exclusive_settings
+        if provider.exclusive_settings & settings.keys()
+        else frozenset()
+    )
     for setting, names in provider.env.items():
         found = next((environ[name] for name in names if environ.get(name)), None)
         if setting not in settings and setting not in closed and found:

@@ -85,8 +85,10 @@ def _theirs(deployment: Deployment, at: int) -> Deployment:
     """Return *deployment*, marked as a client's; raises InvalidRequest if it lacks a key."""
     provider = providers.serving(deployment)
     own = deployment.api_base == provider.base_url({}).rstrip("/")
-    needs_key = bool(provider.env.get("api_key") or provider.together)
-    if needs_key and not (deployment.api_key or provider.together & deployment.settings.keys()):
+    needs_key = bool(provider.env.get("api_key") or provider.exclusive_settings)
+    if needs_key and not (
+        deployment.api_key or provider.exclusive_settings & deployment.settings.keys()
+    ):
         raise _wrong(
             f"model_list ({deployment.group})",
             "lacks 'api_key': no key of this gateway is used for a user_config.",

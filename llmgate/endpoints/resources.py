@@ -218,7 +218,7 @@ def _speaks_openai(provider: str) -> bool:
     """Return whether *provider*'s API is OpenAI's."""
     known = providers.PROVIDERS[provider]
     spoken = (known.operations[name] for name in _SPOKEN if name in known.operations)
-    return known.answer is None and any(operation.native for operation in spoken)
+    return known.local_handler is None and any(operation.passthrough for operation in spoken)
 
 
 def _serving(

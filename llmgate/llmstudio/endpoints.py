@@ -128,7 +128,7 @@ def _chat(provider: str, wire: Wire) -> Response:
     )
     events = partial(wire.events if asked.is_stream else wire.whole, told)
     front = Front(
-        over="chat",
+        target_operation="chat",
         body=lambda body: body,
         reply=lambda reply: reply,
         events=events,

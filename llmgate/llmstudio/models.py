@@ -47,7 +47,11 @@ def destination(routes: Routes, asked: Asked) -> Body:
         if not key:
             raise
         return _brought(asked, ours[-1])
-    if key and PROVIDERS[ours[-1]].answer is None and all(map(_is_built_in, routes.find(name))):
+    if (
+        key
+        and PROVIDERS[ours[-1]].local_handler is None
+        and all(map(_is_built_in, routes.find(name)))
+    ):
         return _brought(asked, ours[-1])
     return {"model": name}
 
@@ -99,7 +103,7 @@ def _is_served(routes: Routes, name: str, providers: Iterable[str]) -> bool:
 
 def _is_built_in(deployment: Deployment) -> bool:
     """Return whether *deployment* is the echo, which stands for all while nothing is set up."""
-    return PROVIDERS[deployment.provider].answer is not None
+    return PROVIDERS[deployment.provider].local_handler is not None
 
 
 def models(routes: Routes) -> dict[str, dict[str, Any]]:

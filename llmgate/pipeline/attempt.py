@@ -69,7 +69,7 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
         deployment = deployment._replace(drop_params=True)
     sent = (
         _sent(gate, provider, _built(operation, part, deployment), deployment, body, meter)
-        for part in operation.parts(settled, deployment)
+        for part in operation.split(settled, deployment)
     )
     return Attempt(name, operation, deployment, body, next(sent), meter, front, sent)
 
@@ -93,7 +93,7 @@ def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:
     if front is None:
         return body
     made = front.body(body)
-    return front.plain(made) if operation.native else made
+    return front.strip_extensions(made) if operation.passthrough else made
 
 
 def _sent(
@@ -129,16 +129,16 @@ def _operation(provider: Provider, wanted: Wanted) -> tuple[str, Operation, Fron
     if operation is not None:
         return wanted.name, operation, None
     front = wanted.front
-    operation = provider.operations.get(front.over) if front else None
+    operation = provider.operations.get(front.target_operation) if front else None
     if front is None or operation is None:
         raise _lacking(provider, wanted.name)
-    return front.over, operation, front
+    return front.target_operation, operation, front
 
 
 def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment) -> Answer:
     """Return the answer to *call*, success or not."""
-    if provider.answer:
-        return _answered(provider.answer, call)
+    if provider.local_handler:
+        return _answered(provider.local_handler, call)
     address = client_credentials.pin(deployment, call.url, gate.allowed)
     return gate.session.send(call, deployment.timeout, address)
 

@@ -122,7 +122,7 @@ def _built(body: Body, deployment: Deployment) -> Call:
     raise errors.InvalidRequest("What is relayed is built by who asks for it.")
 
 
-_OPERATION = Operation(_built, native=True)
+_OPERATION = Operation(_built, passthrough=True)
 
 
 def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:

@@ -45,11 +45,11 @@ def completed(attempt: Attempt) -> Completed:
     reply = _reply(attempt, data)
     more = [_reply(attempt, _data(attempt, answer)) for answer in attempt.more]
     if more:
-        reply = attempt.operation.joined([reply, *more])
+        reply = attempt.operation.merge([reply, *more])
         attempt.meter.saw(attempt.operation.usage(reply))
     if attempt.front:
         data = _fronted(attempt, attempt.front, reply)
-    elif not attempt.operation.native:
+    elif not attempt.operation.passthrough:
         data = openai_wire.encoded(reply)
     elif attempt.name == "embeddings":
         data = openai_embeddings.data(data, reply, attempt.body)
@@ -80,12 +80,12 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
         raise streaming.senseless(deployment, f"something that is no JSON ({kind})") from error
     if isinstance(said, dict) and openai_wire.is_refusal(said):
         raise openai_wire.stream_error(said)
-    if operation.native and not openai_wire.is_reply(attempt.name, said):
+    if operation.passthrough and not openai_wire.is_reply(attempt.name, said):
         raise streaming.senseless(deployment, "JSON of another shape")
     try:
         reply = operation.parse(said, deployment)
         usage = operation.usage(reply)
-        if not operation.native:
+        if not operation.passthrough:
             reply = _completed_by_us(attempt, reply)
     except (*MALFORMED, AssertionError) as error:
         raise streaming.senseless(deployment, "JSON of another shape") from error
@@ -116,13 +116,13 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     if kind == "text/html":
         raise _page(attempt)
     whole = kind == "application/json" and attempt.name in openai_wire.STREAMED
-    if operation.relay and not attempt.front and not whole:
+    if operation.stream_filter and not attempt.front and not whole:
         shown = openai_wire.usage_wanted(attempt.body)
-        return operation.relay(answer.pieces, shown, attempt.meter.saw)
+        return operation.stream_filter(answer.pieces, shown, attempt.meter.saw)
     assert operation.stream is not None
     events = (
         _chunks_of_whole(attempt)
-        if whole and operation.native
+        if whole and operation.passthrough
         else operation.stream(_paused(answer.pieces), attempt.deployment)
     )
     metered = _metered(attempt, events)

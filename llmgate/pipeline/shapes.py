@@ -22,11 +22,13 @@ from llmgate.upstream.deadline import Deadline
 class Front(NamedTuple):
     """An endpoint's own wire, put in front of an operation that every provider has."""
 
-    over: str  # the operation: "chat"
+    target_operation: str  # the operation: "chat"
     body: Callable[[Body], Body]  # a request on this wire as one of that operation
     reply: Callable[[Reply], Mapping[str, Any]]
     events: Callable[[Iterator[Event]], Iterator[bytes]]  # chunks as what is sent
-    plain: Callable[[Body], Body] = lambda body: body  # that request, less what OpenAI refuses
+    strip_extensions: Callable[[Body], Body] = lambda body: (
+        body
+    )  # that request, less what OpenAI refuses
     content_type: str = "text/event-stream; charset=utf-8"
 
 

@@ -68,7 +68,7 @@ _BARE_NAMES = {
 def serving(deployment: Deployment) -> Provider:
     """Return the provider of *deployment*, as it serves the deployment's model."""
     provider = PROVIDERS[deployment.provider]
-    return provider.variant(deployment) if provider.variant else provider
+    return provider.for_model(deployment) if provider.for_model else provider
 
 
 def split(model: str) -> tuple[str, str]:
@@ -81,7 +81,7 @@ def split(model: str) -> tuple[str, str]:
     prefix = _ALIASES.get(prefix, prefix)
     if slash and prefix in PROVIDERS and rest:
         return prefix, rest
-    if prefix in PROVIDERS and PROVIDERS[prefix].answer:
+    if prefix in PROVIDERS and PROVIDERS[prefix].local_handler:
         return prefix, prefix
     if prefix in PROVIDERS:
         raise LookupError(f"'{model}' is a provider without a model: write {prefix}/<model>")

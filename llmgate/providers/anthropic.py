@@ -94,10 +94,10 @@ ANTHROPIC = Provider(
             _native("/messages"),
             stream=_events,
             usage=anthropic_wire.counted,
-            native=True,
-            relay=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
+            passthrough=True,
+            stream_filter=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
         ),
-        "count_tokens": Operation(_native("/messages/count_tokens"), native=True),
+        "count_tokens": Operation(_native("/messages/count_tokens"), passthrough=True),
     },
     env={"api_key": _KEY_ENV, "api_base": ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")},
 )

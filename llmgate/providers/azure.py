@@ -102,5 +102,5 @@ AZURE = Provider(
         "api_version": ("AZURE_API_VERSION", "OPENAI_API_VERSION"),
         "azure_ad_token": ("AZURE_AD_TOKEN",),
     },
-    together=frozenset({"api_key", "azure_ad_token"}),
+    exclusive_settings=frozenset({"api_key", "azure_ad_token"}),
 )

@@ -102,8 +102,8 @@ BEDROCK = Provider(
             _embedded,
             usage=openai_wire.usage,
             params=bedrock_embeddings.PARAMS,
-            parts=_parts,
-            joined=openai_embeddings.joined,
+            split=_parts,
+            merge=openai_embeddings.joined,
         ),
     },
     env={
@@ -112,6 +112,6 @@ BEDROCK = Provider(
         "aws_bedrock_runtime_endpoint": ("AWS_BEDROCK_RUNTIME_ENDPOINT",),
     },
     settings=aws.SETTINGS | {"aws_bedrock_runtime_endpoint"},
-    together=aws.KEYS | {"api_key"},
-    enough=(("api_key",), aws.PAIR),
+    exclusive_settings=aws.KEYS | {"api_key"},
+    required_settings=(("api_key",), aws.PAIR),
 )

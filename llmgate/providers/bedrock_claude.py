@@ -89,7 +89,9 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 BEDROCK_CLAUDE = bedrock.BEDROCK._replace(
     operations={
         **bedrock.BEDROCK.operations,
-        "messages": Operation(_messages, usage=anthropic_wire.counted, native=True, relay=_relayed),
+        "messages": Operation(
+            _messages, usage=anthropic_wire.counted, passthrough=True, stream_filter=_relayed
+        ),
         "count_tokens": Operation(_count, _counted),
     }
 )
@@ -100,5 +102,5 @@ def _variant(deployment: Deployment) -> Provider:
     return BEDROCK_CLAUDE if _CLAUDE in bedrock.name(deployment) else bedrock.BEDROCK
 
 
-BEDROCK = bedrock.BEDROCK._replace(variant=_variant)
+BEDROCK = bedrock.BEDROCK._replace(for_model=_variant)
 """Bedrock with the models of all makers."""

@@ -94,5 +94,5 @@ CLOUDFLARE = Provider(
         "api_base": ("CLOUDFLARE_API_BASE",),
         "account_id": _ACCOUNT_ENV,
     },
-    enough=(("api_key", "account_id"),),
+    required_settings=(("api_key", "account_id"),),
 )

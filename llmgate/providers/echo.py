@@ -233,5 +233,5 @@ ECHO = Provider(
     authorize=_authorize,
     failure=openai_wire.failure,
     operations={name: operation(name, build(name)) for name in _OPERATIONS},
-    answer=answer,
+    local_handler=answer,
 )

@@ -82,7 +82,9 @@ def _generate(body: Body, deployment: Deployment) -> Call:
 
 def operation(build: Build) -> Operation:
     """Return the operation that *build* makes calls for: its bytes are passed on as they came."""
-    return Operation(build, usage=front_relay.usage, native=True, relay=front_relay.relayed)
+    return Operation(
+        build, usage=front_relay.usage, passthrough=True, stream_filter=front_relay.relayed
+    )
 
 
 _MOST_INPUTS = 100  # in one call
@@ -131,8 +133,8 @@ GEMINI = Provider(
             parse=gemini_embeddings.reply,
             usage=openai_wire.usage,
             params=gemini_embeddings.PARAMS,
-            parts=_parts,
-            joined=openai_embeddings.joined,
+            split=_parts,
+            merge=openai_embeddings.joined,
         ),
         "generate": operation(_generate),
         "generate_count": operation(_native("countTokens", front_native.count)),

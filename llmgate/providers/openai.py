@@ -50,7 +50,12 @@ def operation(name: str, build: Build, params: frozenset[str] | None = None) -> 
     streamed = openai_wire.chunks if name in openai_wire.STREAMED else None
     relay = openai_relay.relayed if name in openai_wire.STREAMED else None
     return Operation(
-        build, stream=streamed, usage=openai_wire.usage, params=params, native=True, relay=relay
+        build,
+        stream=streamed,
+        usage=openai_wire.usage,
+        params=params,
+        passthrough=True,
+        stream_filter=relay,
     )
 
 
@@ -68,8 +73,10 @@ def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
 
     relay = anthropic_relay.relay(anthropic_relay.RESPONSES)
     return {
-        "responses": Operation(call, usage=openai_wire.usage, native=True, relay=relay),
-        "stored_responses": Operation(stored, native=True),
+        "responses": Operation(
+            call, usage=openai_wire.usage, passthrough=True, stream_filter=relay
+        ),
+        "stored_responses": Operation(stored, passthrough=True),
     }
 
 

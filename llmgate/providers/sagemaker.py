@@ -114,10 +114,10 @@ SAGEMAKER = Provider(
     },
     env=aws.ENV,
     settings=aws.SETTINGS | {"hf_model_name", "sagemaker_input_field"},
-    together=aws.KEYS,
-    enough=(aws.PAIR,),
+    exclusive_settings=aws.KEYS,
+    required_settings=(aws.PAIR,),
 )
 SAGEMAKER_CHAT = SAGEMAKER._replace(
-    name="sagemaker_chat", operations={"chat": SAGEMAKER.operations["chat"]}, enough=()
+    name="sagemaker_chat", operations={"chat": SAGEMAKER.operations["chat"]}, required_settings=()
 )
 """LiteLLM's name for endpoints that speak OpenAI's chat: all of them, here."""

@@ -150,8 +150,12 @@ VERTEX = Provider(
         "generate_count": gemini.operation(_count),
     },
     env=_ENV,
-    together=frozenset(_CREDENTIALS),
-    enough=(("vertex_credentials",), ("api_key",), ("vertex_access_token", "vertex_project")),
+    exclusive_settings=frozenset(_CREDENTIALS),
+    required_settings=(
+        ("vertex_credentials",),
+        ("api_key",),
+        ("vertex_access_token", "vertex_project"),
+    ),
     files=frozenset({"vertex_credentials"}),
     login=vertex_login.LOGIN,
 )

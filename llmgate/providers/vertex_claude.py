@@ -80,10 +80,10 @@ VERTEX_CLAUDE = vertex.VERTEX._replace(
             _messages,
             stream=_events,
             usage=anthropic_wire.counted,
-            native=True,
-            relay=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
+            passthrough=True,
+            stream_filter=anthropic_relay.relay(anthropic_relay.ANTHROPIC),
         ),
-        "count_tokens": Operation(_count, native=True),
+        "count_tokens": Operation(_count, passthrough=True),
     },
 )
 
@@ -93,5 +93,5 @@ def _variant(deployment: Deployment) -> Provider:
     return VERTEX_CLAUDE if "claude" in deployment.model else vertex.VERTEX
 
 
-VERTEX_AI = vertex.VERTEX._replace(variant=_variant)
+VERTEX_AI = vertex.VERTEX._replace(for_model=_variant)
 """Vertex AI with the models of both makers."""

@@ -126,7 +126,7 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
         return _elsewhere(deployment, body, provider, name, allowed)
     key = body.get("api_key") or None
     settings = {**deployment.settings}
-    if key or provider.together & given.keys():  # none of ours beside the client's own
+    if key or provider.exclusive_settings & given.keys():  # none of ours beside the client's own
         settings = {k: v for k, v in settings.items() if k not in _ours(provider)}
         deployment = deployment._replace(api_key=key, info={**deployment.info, BROUGHT: True})
     return _moved(deployment, provider, {**settings, **given})
@@ -134,7 +134,7 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
 
 def _ours(provider: Provider) -> frozenset[str]:
     """Return the names of settings that say who pays."""
-    return provider.together | {"organization", "project"}
+    return provider.exclusive_settings | {"organization", "project"}
 
 
 def _moved(deployment: Deployment, provider: Provider, settings: dict[str, Any]) -> Deployment:
@@ -156,7 +156,7 @@ def _elsewhere(
         raise not_allowed(name)
     given = {key: body[key] for key in SETTINGS if body.get(key) is not None}
     key = body.get("api_key") or None
-    if not key and not provider.together & given.keys():
+    if not key and not provider.exclusive_settings & given.keys():
         raise errors.InvalidRequest(
             f"'{name}' needs an 'api_key' of your own beside it: no key of this gateway is sent to"
             " an address that a client names.",

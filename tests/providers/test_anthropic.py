@@ -161,7 +161,7 @@ def test_anthropics_own_stream_is_read_and_its_usage_counted() -> None:
     for event in operation.stream(pieces, deployment()):
         counted.update(operation.usage(event))
 
-    assert operation.native
+    assert operation.passthrough
     assert counted == {
         "prompt_tokens": 10_682,
         "completion_tokens": 510,

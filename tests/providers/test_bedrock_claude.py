@@ -29,8 +29,8 @@ def chunk(event: dict[str, Any]) -> bytes:
 
 
 def relayed(pieces: Iterator[bytes]) -> bytes:
-    assert MESSAGES.relay
-    return b"".join(MESSAGES.relay(pieces, False, lambda usage: None))
+    assert MESSAGES.stream_filter
+    return b"".join(MESSAGES.stream_filter(pieces, False, lambda usage: None))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_each_operation_of_each_row_is_openais(name: str, op: str) -> None:
 def test_each_operation_reads_openais_answers(name: str, op: str) -> None:
     operation: Operation = PROVIDERS[name].operations[op]
 
-    assert operation.native
+    assert operation.passthrough
     assert (operation.stream is not None) == (op in ("chat", "completions"))
     assert operation.usage({"usage": {"prompt_tokens": 3}}) == {"prompt_tokens": 3}
     assert PROVIDERS[name].failure({"error": "x"}).message == "x"

@@ -73,7 +73,7 @@ def test_inputs_are_embedded_as_texts_in_several_calls() -> None:
     embeddings = DATABRICKS.operations["embeddings"]
     body = {"model": "g", "input": ["x"] * 151, "encoding_format": "base64"}
 
-    parts = embeddings.parts(body, DEPLOYMENT)
+    parts = embeddings.split(body, DEPLOYMENT)
     call = built("embeddings", parts[1])
 
     assert call.url == f"{BASE}/embeddings"

@@ -29,8 +29,8 @@ def pieces(name: str, body: dict[str, Any]) -> tuple[str, list[bytes]]:
     call = ECHO.authorize(
         ECHO.operations[name].build({"model": "g", **body}, DEPLOYMENT), DEPLOYMENT
     )
-    assert ECHO.answer
-    answer = ECHO.answer(call)
+    assert ECHO.local_handler
+    answer = ECHO.local_handler(call)
     assert answer.status == 200
     answer.close()
     return answer.content_type, list(answer.pieces)

@@ -303,6 +303,6 @@ def test_a_refusal_is_told_with_openais_status_type_and_code(
 
 
 def test_each_provider_with_errors_of_its_own_is_in_the_table() -> None:
-    own = {name for name, each in PROVIDERS.items() if name not in ROWS and not each.answer}
+    own = {name for name, each in PROVIDERS.items() if name not in ROWS and not each.local_handler}
 
     assert own <= TABLE.keys()

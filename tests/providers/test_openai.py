@@ -106,7 +106,7 @@ def test_usage_is_asked_for_where_a_stream_has_it(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "operation"), OPENAI.operations.items())
 def test_its_wire_is_the_gates_own(name: str, operation: Any) -> None:
-    assert operation.native
+    assert operation.passthrough
     assert operation.parse is passed_on
     assert operation.params is None
     assert (operation.stream is not None) == (name in ("chat", "completions"))

@@ -36,11 +36,11 @@ def test_inputs_are_embedded_in_as_many_calls_as_it_takes(
     operation = PROVIDERS[provider].operations["embeddings"]
     body = {"model": "g", "input": ["x"] * 201}
 
-    parts = operation.parts(body, deployment(provider, model))
+    parts = operation.split(body, deployment(provider, model))
 
     assert [len(part["input"]) for part in parts] == wanted
-    several = operation.parts is not whole_body
-    assert operation.joined is (openai_embeddings.joined if several else first_reply)
+    several = operation.split is not whole_body
+    assert operation.merge is (openai_embeddings.joined if several else first_reply)
 
 
 def test_one_reply_is_the_reply() -> None:

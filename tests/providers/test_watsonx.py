@@ -72,7 +72,7 @@ def test_inputs_are_embedded() -> None:
     operation = WATSONX.operations["embeddings"]
     body = {"model": "g", "input": ["a"] * 1001}
 
-    parts = operation.parts(body, DEPLOYMENT)
+    parts = operation.split(body, DEPLOYMENT)
     call = operation.build(parts[1], DEPLOYMENT)
 
     read = operation.parse(sample("watsonx", "embeddings")["reply"], DEPLOYMENT)
