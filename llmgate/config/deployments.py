@@ -47,10 +47,7 @@ class Context(NamedTuple):
 
 
 def groups(model_list: Iterable[Mapping[str, Any]], context: Context) -> Groups:
-    """Return the model groups that *model_list* makes; raises ConfigError.
-
-    What the environment adds for a model `*` leaves the groups alone that are written out.
-    """
+    """Return the model groups of *model_list*; a model `*` adds groups and replaces none."""
     found: Groups = {}
     added: Groups = {}
     for at, entry in enumerate(model_list):
