@@ -33,7 +33,7 @@ from llmgate.endpoints import responses
 from llmgate.inbound import admission
 from llmgate.llmstudio import chat_log_endpoints
 from llmgate.llmstudio import endpoints as engine_endpoints
-from llmgate.llmstudio.chat_log import Tracking
+from llmgate.llmstudio.chat_log import ChatLog
 from llmgate.pipeline import attempt
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
@@ -135,7 +135,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.extensions["llmgate.door"] = door
     app.wsgi_app = door  # type: ignore[method-assign]
     if settings.tracking:
-        app.extensions["llmgate.tracking"] = Tracking(settings.tracking)
+        app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from llmgate.contract import Event
 from llmgate.contract import Usage
 from llmgate.dialects.openai import wire as openai_wire
-from llmgate.llmstudio.requests import Asked
+from llmgate.llmstudio.requests import EngineRequest
 from llmgate.llmstudio.tally import Tally
 
 END_TOKEN = "<END_TOKEN>"
@@ -24,31 +24,31 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Bill(NamedTuple):
-    """What was used and what it costs."""
+    """The usage and its cost."""
 
     usage: Usage
-    is_estimated: bool  # the upstream did not say
+    is_estimated: bool  # the upstream reported no usage
     cost: float | None  # US dollars; None: unknown
 
 
-class Telling(NamedTuple):
-    """All that an answer is made with."""
+class AnswerContext(NamedTuple):
+    """Everything an answer is built from."""
 
-    asked: Asked
+    request: EngineRequest
     id: str
     clock: Callable[[], float]  # seconds, of any origin
     now: Callable[[], float]  # seconds since the epoch
-    begun: float  # when the request was made, on the clock
-    first: Callable[[], None]  # told when the first chunk is here
-    bill: Callable[[Usage], Bill]  # takes an estimate, for where the upstream does not say
-    log: Callable[[Mapping[str, Any]], None]  # told of the complete answer
+    begun: float  # when the request was made, by `clock`
+    first: Callable[[], None]  # called when the first chunk arrives
+    bill: Callable[[Usage], Bill]  # takes an estimate, used if the upstream reports no usage
+    log: Callable[[Mapping[str, Any]], None]  # called with the complete answer
 
 
-def estimate(asked: Asked, output: str) -> Usage:
-    """Return how many tokens there were, by the characters."""
-    told = [message.get("content") for message in asked.context]
+def estimate(engine: EngineRequest, output: str) -> Usage:
+    """Return an estimate of the tokens, from the number of characters."""
+    contents = [message.get("content") for message in engine.context]
     return {
-        "prompt_tokens": -(-sum(map(_length, told)) // _CHARACTERS_PER_TOKEN),
+        "prompt_tokens": -(-sum(map(_length, contents)) // _CHARACTERS_PER_TOKEN),
         "completion_tokens": -(-len(output) // _CHARACTERS_PER_TOKEN),
     }
 
@@ -98,11 +98,11 @@ def tail(metrics: Mapping[str, Any]) -> str:
     return ",".join([END_TOKEN, *(f"{name}={value}" for name, value in values.items())])
 
 
-def completion(telling: Telling, tally: Tally) -> dict[str, Any]:
+def completion(context: AnswerContext, tally: Tally) -> dict[str, Any]:
     """Return the complete answer that *tally* holds, its keys in LLMstudio's order."""
-    asked, output = telling.asked, tally.output()
-    bill = telling.bill(estimate(asked, output))
-    measured = metrics(tally, telling.begun, telling.clock(), bill)
+    engine, output = context.request, tally.output()
+    bill = context.bill(estimate(engine, output))
+    measured = metrics(tally, context.begun, context.clock(), bill)
     choice = {
         "finish_reason": tally.finish or "stop",
         "index": 0,
@@ -110,86 +110,86 @@ def completion(telling: Telling, tally: Tally) -> dict[str, Any]:
         "message": tally.message(),
     }
     return {
-        "id": telling.id,
+        "id": context.id,
         "choices": [choice],
         "created": tally.created,
-        "model": asked.model,
+        "model": engine.model,
         "object": "chat.completion",
         "system_fingerprint": None,
         "usage": None,
-        "session_id": asked.session_id,
-        "chat_input": asked.chat_input,
+        "session_id": engine.session_id,
+        "chat_input": engine.chat_input,
         "chat_output": output,
-        "context": asked.context,
-        "provider": asked.provider,
-        "timestamp": telling.now(),
-        "parameters": asked.parameters,
+        "context": engine.context,
+        "provider": engine.provider,
+        "timestamp": context.now(),
+        "parameters": engine.parameters,
         "metrics": measured,
     }
 
 
-def whole(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
-    """Yield the complete answer, once all *chunks* are here."""
+def whole(context: AnswerContext, chunks: Iterable[Event]) -> Iterator[bytes]:
+    """Yield the complete answer when all *chunks* have arrived."""
     tally = Tally()
-    for _ in _added(telling, tally, chunks):
+    for _ in _added(context, tally, chunks):
         pass
-    yield openai_wire.encoded(_ended(telling, tally))
+    yield openai_wire.encoded(_ended(context, tally))
 
 
-def whole_v1(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
-    """Yield the complete answer on the wire of 1.x, once all *chunks* are here."""
+def whole_v1(context: AnswerContext, chunks: Iterable[Event]) -> Iterator[bytes]:
+    """Yield the complete answer on the wire of 1.x when all *chunks* have arrived."""
     tally = Tally()
-    for _ in _added(telling, tally, chunks):
+    for _ in _added(context, tally, chunks):
         pass
-    found = _ended(telling, tally)
+    found = _ended(context, tally)
     del found["session_id"]
-    yield openai_wire.encoded(found | _v1(tally, found["metrics"], telling))
+    yield openai_wire.encoded(found | _v1(tally, found["metrics"], context))
 
 
-def text(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
-    """Yield the text of *chunks* as it comes, whole characters each; then the tail if asked."""
+def text(context: AnswerContext, chunks: Iterable[Event]) -> Iterator[bytes]:
+    """Yield the text of *chunks* as it comes, whole characters each; then the tail if requested."""
     tally = Tally()
-    for _, added in _added(telling, tally, chunks):
+    for _, added in _added(context, tally, chunks):
         if added:
             yield added.encode()
     if tally.rest():
         yield tally.rest().encode()
-    found = _ended(telling, tally)
-    if telling.asked.has_end_token:
+    found = _ended(context, tally)
+    if context.request.has_end_token:
         yield tail(found["metrics"]).encode()
 
 
-def objects(telling: Telling, chunks: Iterable[Event]) -> Iterator[bytes]:
+def objects(context: AnswerContext, chunks: Iterable[Event]) -> Iterator[bytes]:
     """Yield *chunks* as the objects of 1.x; the last one has the output, usage and metrics."""
     tally = Tally()
-    shared = _shared(telling)
-    for chunk, added in _added(telling, tally, chunks):
+    shared = _shared(context)
+    for chunk, added in _added(context, tally, chunks):
         if chunk.get("choices"):
-            said = {"chat_output": None, "chat_output_stream": added}
-            now = {"timestamp": telling.now(), "deployment": tally.model, "metrics": None}
-            yield openai_wire.encoded({**chunk, **shared, **said, **now})
-    found = _ended(telling, tally)
+            output = {"chat_output": None, "chat_output_stream": added}
+            now = {"timestamp": context.now(), "deployment": tally.model, "metrics": None}
+            yield openai_wire.encoded({**chunk, **shared, **output, **now})
+    found = _ended(context, tally)
     last = {"choices": [], "created": tally.created, "object": "chat.completion.chunk"}
     ended = {"chat_output": found["chat_output"], "timestamp": found["timestamp"]}
-    yield openai_wire.encoded({**last, **shared, **ended, **_v1(tally, found["metrics"], telling)})
+    yield openai_wire.encoded({**last, **shared, **ended, **_v1(tally, found["metrics"], context)})
 
 
-def _shared(telling: Telling) -> dict[str, Any]:
-    """Return what all objects of one stream say."""
-    asked = telling.asked
+def _shared(context: AnswerContext) -> dict[str, Any]:
+    """Return the members that all objects of one stream share."""
+    engine = context.request
     return {
-        "id": telling.id,
-        "model": asked.model,
-        "chat_input": asked.chat_input,
-        "context": asked.context,
-        "provider": asked.provider,
-        "parameters": asked.parameters,
+        "id": context.id,
+        "model": engine.model,
+        "chat_input": engine.chat_input,
+        "context": engine.context,
+        "provider": engine.provider,
+        "parameters": engine.parameters,
     }
 
 
-def _v1(tally: Tally, measured: Mapping[str, Any], telling: Telling) -> dict[str, Any]:
-    """Return what a complete answer of 1.x says beside one of 0.x."""
-    used = telling.bill({}).usage
+def _v1(tally: Tally, measured: Mapping[str, Any], context: AnswerContext) -> dict[str, Any]:
+    """Return the members that a complete answer of 1.x has in addition to one of 0.x."""
+    used = context.bill({}).usage
     counts = {name: int(used.get(name, 0)) for name in ("reasoning_tokens", "cached_tokens")}
     usage = {
         "prompt_tokens": measured["input_tokens"],
@@ -200,21 +200,23 @@ def _v1(tally: Tally, measured: Mapping[str, Any], telling: Telling) -> dict[str
     return {**more, "usage": usage, "metrics": {**measured, **counts}}
 
 
-def _added(telling: Telling, tally: Tally, chunks: Iterable[Event]) -> Iterator[tuple[Event, str]]:
+def _added(
+    context: AnswerContext, tally: Tally, chunks: Iterable[Event]
+) -> Iterator[tuple[Event, str]]:
     """Yield each of *chunks* with the text that it adds, counted and timed in *tally*."""
     try:
         for chunk in filter(None, chunks):
-            added = tally.add(chunk, telling.clock())
+            added = tally.add(chunk, context.clock())
             if tally.count == 1:
-                telling.first()
+                context.first()
             yield chunk, added
-    except GeneratorExit:  # the client has left; what it got is to be paid all the same
-        telling.bill(estimate(telling.asked, tally.output()))
+    except GeneratorExit:  # the client disconnected; what it received is billed
+        context.bill(estimate(context.request, tally.output()))
         raise
 
 
-def _ended(telling: Telling, tally: Tally) -> dict[str, Any]:
-    """Return the complete answer, of which the log is told."""
-    found = completion(telling, tally)
-    telling.log(found | {"deployment": tally.model})
+def _ended(context: AnswerContext, tally: Tally) -> dict[str, Any]:
+    """Return the complete answer, after passing it to the log."""
+    found = completion(context, tally)
+    context.log(found | {"deployment": tally.model})
     return found

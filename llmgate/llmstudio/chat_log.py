@@ -1,7 +1,6 @@
-"""What was said in the engine's chats, where the operator wants it kept: one small SQLite file.
+"""The engine's chats, stored in one SQLite file if the operator configures it.
 
-All workers of one machine share the file; the oldest rows go when there are too many. A ledger of
-all requests may take its place: this is the seam.
+All workers of one machine share the file; the oldest rows are deleted when there are too many.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from llmgate.trust import redaction
 COLUMNS = (
     "chat_input chat_output session_id context provider model deployment parameters metrics".split()
 )
-"""What LLMstudio's tracking keeps of a chat."""
+"""What LLMstudio's tracking stores of a chat."""
 
 _TEXTS = frozenset("session_id provider model deployment".split())  # the others are JSON
 _CREATE = f"""
@@ -34,7 +33,7 @@ create index if not exists logs_by_session on logs (session_id);
 _LOGGER = logging.getLogger("llmgate")
 
 
-class Tracking:
+class ChatLog:
     """The rows in the file at *path*, the last *most* of them."""
 
     def __init__(self, path: str, most: int = 10_000) -> None:
@@ -42,7 +41,7 @@ class Tracking:
         self._most = most
 
     def add(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return *row* as it is kept: COLUMNS and nothing else, without what looks like a key."""
+        """Return *row* as stored: COLUMNS and nothing else, without what looks like a key."""
         values = [_kept(name, row.get(name)) for name in COLUMNS]
         marks = ", ".join("?" * len(COLUMNS))
         with self._open() as file:
@@ -55,15 +54,15 @@ class Tracking:
         return _row(found)
 
     def note(self, row: Mapping[str, Any]) -> None:
-        """Keep *row*; that it cannot be kept is logged and fails nobody."""
+        """Store *row*; a failure to store it is logged and not raised."""
         try:
             self.add(row)
         except sqlite3.Error as error:
             _LOGGER.warning("llmgate: a chat could not be tracked in %s: %s", self._path, error)
 
     def rows(self, skip: int, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
-        """Return at most *limit* rows after the first *skip*, oldest first; of one session if so
-        asked."""
+        """Return at most *limit* rows after the first *skip*, oldest first; of one session if
+        *session_id* is given."""
         chosen, values = ("where session_id = ?", [session_id]) if session_id else ("", [])
         with self._open() as file:
             found = file.execute(
@@ -74,7 +73,7 @@ class Tracking:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection, whose work is kept if nothing fails."""
+        """Yield a connection; commit if nothing is raised."""
         with closing(sqlite3.connect(self._path, timeout=5)) as file, file:
             file.row_factory = sqlite3.Row
             file.executescript(_CREATE)
@@ -82,7 +81,7 @@ class Tracking:
 
 
 def _kept(name: str, value: Any) -> str | None:
-    """Return *value* as the column *name* keeps it."""
+    """Return *value* as the column *name* stores it."""
     if value is None:
         return None
     text = value if name in _TEXTS and isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""LLMstudio's tracking: /api/tracking/logs, what was said in the engine's chats, if it is kept."""
+"""LLMstudio's tracking: /api/tracking/logs, the engine's chats, if they are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies
 from llmgate.endpoints import routes
-from llmgate.llmstudio.chat_log import Tracking
+from llmgate.llmstudio.chat_log import ChatLog
 from llmgate.llmstudio.endpoints import paths
 from llmgate.llmstudio.parameters import Invalid
 from llmgate.llmstudio.parameters import wrong
@@ -26,14 +26,14 @@ _LARGEST = 2**62
 @routes.route(blueprint, paths("/api/tracking/logs"), methods=["GET"])
 @auth.keyed
 def logs() -> Response:
-    """List what was said, oldest first."""
+    """List the stored chats, oldest first."""
     return _rows(None)
 
 
 @routes.route(blueprint, paths("/api/tracking/logs_by_session"), methods=["GET"])
 @auth.keyed
 def logs_by_session() -> Response:
-    """List what was said in the session that the query names."""
+    """List the chats of the session that the query names."""
     session_id = request.args.get("session_id")
     if not session_id:
         fault = wrong("Name the session: ?session_id=", kind="missing")
@@ -44,24 +44,24 @@ def logs_by_session() -> Response:
 @routes.route(blueprint, paths("/api/tracking/logs/<session_id>"), methods=["GET"])
 @auth.keyed
 def logs_of(session_id: str) -> Response:
-    """List what was said in a session, on the path of 1.x."""
+    """List the chats of a session, on the path of 1.x."""
     return _rows(session_id)
 
 
 @routes.route(blueprint, paths("/api/tracking/logs"), methods=["POST"])
 @auth.keyed
 def add() -> Response:
-    """Keep what a client has seen said: those of 1.x keep their logs themselves."""
+    """Store a log that a client of 1.x sends."""
     return common.json_response(_tracking().add(json_bodies.parsed(common.settings().max_body)))
 
 
-def _tracking() -> Tracking:
-    """Return where chats are kept; raises NotFound if they are not."""
-    found: Tracking | None = current_app.extensions.get("llmgate.tracking")
+def _tracking() -> ChatLog:
+    """Return the chat log; raises NotFound if chats are not stored."""
+    found: ChatLog | None = current_app.extensions.get("llmgate.tracking")
     if found is None:
         raise errors.NotFound(
-            "Chats are not tracked here. The operator sets llmgate_settings.tracking to a file's"
-            " path to have them kept, prompts and answers too."
+            "Chats are not tracked here. To store them, prompts and answers included, set"
+            " llmgate_settings.tracking to the path of a file."
         )
     return found
 

@@ -36,10 +36,10 @@ from llmgate.llmstudio import answers as engine_answers
 from llmgate.llmstudio import models as engine_models
 from llmgate.llmstudio import parameters as engine_parameters
 from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.answers import AnswerContext
 from llmgate.llmstudio.answers import Bill
-from llmgate.llmstudio.answers import Telling
-from llmgate.llmstudio.chat_log import Tracking
-from llmgate.llmstudio.requests import Asked
+from llmgate.llmstudio.chat_log import ChatLog
+from llmgate.llmstudio.requests import EngineRequest
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Front
@@ -53,13 +53,13 @@ blueprint = Blueprint("engine", __name__)
 V1 = "/llmstudio/v1"
 error_responses.shaped(blueprint, engine_requests.detail, "/api/", f"{V1}/")
 
-Events = Callable[[Telling, Iterator[Event]], Iterator[bytes]]
+Events = Callable[[AnswerContext, Iterator[Event]], Iterator[bytes]]
 
 
 class Wire(NamedTuple):
     """What differs between the engines of 0.x and 1.x."""
 
-    asked: Callable[[dict[str, Any], str], Asked]
+    read: Callable[[dict[str, Any], str], EngineRequest]
     whole: Events
     events: Events
     content_type: str  # of a stream
@@ -72,28 +72,28 @@ def paths(path: str) -> list[str]:
 
 
 def _broken(error: errors.GateError) -> NoReturn:
-    """Break the connection: raw text has no other way to say that it is not complete."""
+    """Break the connection: raw text has no other sign that it is not complete."""
     raise ConnectionResetError(errno.ECONNRESET, error.message) from error
 
 
-def _told(error: errors.GateError) -> bytes:
-    """Return *error* as one more object of the stream."""
+def _error_object(error: errors.GateError) -> bytes:
+    """Return *error* as an object of the stream."""
     return openai_wire.encoded(engine_requests.detail(error))
 
 
 _TEXT = Wire(
-    asked=engine_requests.asked,
+    read=engine_requests.engine_request,
     whole=engine_answers.whole,
     events=engine_answers.text,
     content_type="text/plain; charset=utf-8",
     write_error=_broken,
 )
 _OBJECTS = Wire(
-    asked=engine_requests.asked_v1,
+    read=engine_requests.engine_request_v1,
     whole=engine_answers.whole_v1,
     events=engine_answers.objects,
     content_type="application/json",
-    write_error=_told,
+    write_error=_error_object,
 )
 
 
@@ -114,10 +114,10 @@ def chat_v1(provider: str) -> Response:
 def _chat(provider: str, wire: Wire) -> Response:
     """Return the answer of *provider* on *wire*."""
     engine_models.check(provider)
-    asked = _asked(provider, wire)
+    engine = _engine_request(provider, wire)
     noted = common.meter()
-    told = Telling(
-        asked=asked,
+    context = AnswerContext(
+        request=engine,
         id=str(uuid.uuid4()),
         clock=time.perf_counter,
         now=time.time,
@@ -126,57 +126,57 @@ def _chat(provider: str, wire: Wire) -> Response:
         bill=partial(_bill, noted),
         log=_log(),
     )
-    events = partial(wire.events if asked.is_stream else wire.whole, told)
+    events = partial(wire.events if engine.is_stream else wire.whole, context)
     front = Front(
         target_operation="chat",
         body=lambda body: body,
         reply=lambda reply: reply,
         events=events,
-        content_type=wire.content_type if asked.is_stream else "application/json",
+        content_type=wire.content_type if engine.is_stream else "application/json",
     )
-    if not asked.is_stream:
+    if not engine.is_stream:
         keepalive.whole()
     try:
-        answer = _streamed(asked, front, wire.write_error)
+        answer = _streamed(engine, front, wire.write_error)
     finally:
-        noted.stream = asked.is_stream  # what the log says: upstream it is always one
-    return common.flowing(answer) if asked.is_stream else _whole(answer, noted)
+        noted.stream = engine.is_stream  # for the log: the upstream request is always a stream
+    return common.flowing(answer) if engine.is_stream else _whole(answer, noted)
 
 
 _HIDDEN = client_credentials.SECRETS | {
     "headers",
     "extra_headers",
-}  # of parameters that are anything
+}  # of free-form parameters
 
 
-def _asked(provider: str, wire: Wire) -> Asked:
-    """Return what this request asks of *provider*; raises Invalid."""
+def _engine_request(provider: str, wire: Wire) -> EngineRequest:
+    """Return this request to *provider*; raises Invalid."""
     body = json_bodies.parsed(common.settings().max_body)
-    engine_requests.checked(body, validation.violations("engine_chat", body))
-    asked = wire.asked(body, provider)
-    shown = {name: value for name, value in asked.parameters.items() if name not in _HIDDEN}
-    asked = asked._replace(parameters=shown)
-    asked.chat.update(engine_models.destination(common.gate().routes, asked))
-    engine_requests.checked(asked.chat, validation.violations("chat", asked.chat))
-    common.told(asked.chat)
-    return asked
+    engine_requests.check(body, validation.violations("engine_chat", body))
+    engine = wire.read(body, provider)
+    shown = {name: value for name, value in engine.parameters.items() if name not in _HIDDEN}
+    engine = engine._replace(parameters=shown)
+    engine.chat.update(engine_models.destination(common.gate().routes, engine))
+    engine_requests.check(engine.chat, validation.violations("chat", engine.chat))
+    common.told(engine.chat)
+    return engine
 
 
-def _streamed(asked: Asked, front: Front, write_error: WriteError) -> Streamed:
-    """Return the answer; a 429 is tried again as often as the client wants.
+def _streamed(engine: EngineRequest, front: Front, write_error: WriteError) -> Streamed:
+    """Return the answer; a 429 is retried as often as the client requests.
 
-    Not if the upstream said when to come back: for that the gate has waited, or it is too long.
+    Not if the upstream sent Retry-After: the gate has obeyed it already, or it is too long.
     """
     gate, noted = common.gate(), common.meter()
-    for again in range(asked.retries):
+    for again in range(engine.retries):
         try:
-            return dispatch.stream(gate, "engine", asked.chat, noted, front, write_error)
+            return dispatch.stream(gate, "engine", engine.chat, noted, front, write_error)
         except errors.UpstreamError as error:
             if error.status != 429 or "retry-after" in error.headers:
                 raise
             noted.retried()
             time.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**again))
-    return dispatch.stream(gate, "engine", asked.chat, noted, front, write_error)
+    return dispatch.stream(gate, "engine", engine.chat, noted, front, write_error)
 
 
 _PAUSE = 0.1  # seconds
@@ -184,7 +184,7 @@ _LONGEST_PAUSE = 2.0
 
 
 def _whole(answer: Streamed, noted: Meter) -> Response:
-    """Return *answer*, which is complete, in one piece."""
+    """Return the complete *answer* in one piece."""
     data = b"".join(answer.pieces)
     response = common.whole(Completed(data, answer.content_type, answer.headers))
     if noted.usage_estimated:
@@ -193,21 +193,21 @@ def _whole(answer: Streamed, noted: Meter) -> Response:
 
 
 def _bill(noted: Meter, estimate: Usage) -> Bill:
-    """Return what was used as *noted*, else by *estimate*."""
+    """Return the usage that *noted* has, else *estimate*."""
     noted.estimated(estimate)
     return Bill(noted.usage, noted.usage_estimated, noted.cost())
 
 
 def _log() -> Callable[[Mapping[str, Any]], None]:
-    """Return what is told of the complete answer: the tracking, if it is on."""
-    found: Tracking | None = current_app.extensions.get("llmgate.tracking")
+    """Return what records the complete answer: the chat log, if there is one."""
+    found: ChatLog | None = current_app.extensions.get("llmgate.tracking")
     return found.note if found else lambda answer: None
 
 
 @routes.route(blueprint, paths("/api/engine/providers"), methods=["GET"])
 @auth.keyed
 def provider_names() -> Response:
-    """List the providers that can be asked."""
+    """List the providers that can be used."""
     return common.json_response(engine_models.names())
 
 
@@ -250,5 +250,5 @@ def export() -> Response:
 @routes.route(blueprint, [f"{V1}/health"], methods=["GET"])
 @auth.public
 def health() -> Response:
-    """Say that requests are served, to the clients of 1.x."""
+    """Report health to the clients of 1.x."""
     return common.json_response({"status": "healthy", "message": "llmgate is up and running"})

@@ -1,4 +1,4 @@
-"""Which providers and models the engine's clients can ask for, and what serves them."""
+"""The providers and models that the engine's clients can use, and the deployments behind them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llmgate.accounting import pricing
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.llmstudio import requests as engine_requests
-from llmgate.llmstudio.requests import Asked
+from llmgate.llmstudio.requests import EngineRequest
 from llmgate.providers import PROVIDERS
 from llmgate.routing.routes import Routes
 
@@ -34,40 +34,40 @@ def check(provider: str) -> None:
         )
 
 
-def destination(routes: Routes, asked: Asked) -> Body:
-    """Return what a chat says of where it goes: a model group, or the client's own deployment.
+def destination(routes: Routes, engine: EngineRequest) -> Body:
+    """Return what selects the destination of a chat: a model group, or a client's deployment.
 
-    For what is not configured here, a key of the client's is enough. Raises InvalidRequest.
+    A model that is not configured needs a key of the client's. Raises InvalidRequest.
     """
-    ours = engine_requests.NAMES.get(asked.provider, (asked.provider,))
-    key = asked.chat.get("api_key")
+    ours = engine_requests.NAMES.get(engine.provider, (engine.provider,))
+    key = engine.chat.get("api_key")
     try:
-        name = group(routes, asked.provider, asked.model)
+        name = group(routes, engine.provider, engine.model)
     except errors.InvalidRequest:
         if not key:
             raise
-        return _brought(asked, ours[-1])
+        return _client_deployment(engine, ours[-1])
     if (
         key
         and PROVIDERS[ours[-1]].local_handler is None
         and all(map(_is_built_in, routes.find(name)))
     ):
-        return _brought(asked, ours[-1])
+        return _client_deployment(engine, ours[-1])
     return {"model": name}
 
 
-def _brought(asked: Asked, provider: str) -> Body:
+def _client_deployment(engine: EngineRequest, provider: str) -> Body:
     """Return the deployment that the client's key makes, as a `user_config`."""
-    base = asked.chat.get("api_base") or asked.chat.get("base_url")
+    base = engine.chat.get("api_base") or engine.chat.get("base_url")
     given = {
-        "model": f"{provider}/{asked.model}",
-        "api_key": asked.chat["api_key"],
+        "model": f"{provider}/{engine.model}",
+        "api_key": engine.chat["api_key"],
         "api_base": base,
-        "api_version": asked.chat.get("api_version"),
+        "api_version": engine.chat.get("api_version"),
     }
     params = {name: value for name, value in given.items() if value is not None}
-    entry = {"model_name": asked.model, "litellm_params": params}
-    return {"model": asked.model, "user_config": {"model_list": [entry]}}
+    entry = {"model_name": engine.model, "litellm_params": params}
+    return {"model": engine.model, "user_config": {"model_list": [entry]}}
 
 
 def group(routes: Routes, provider: str, model: str) -> str:

@@ -29,7 +29,7 @@ class Parameter(NamedTuple):
 
 
 class Invalid(errors.InvalidRequest):
-    """A body that does not fit; LLMstudio says 422 and lists what is wrong."""
+    """An invalid body; LLMstudio answers 422 with a list of errors."""
 
     status = 422
 
@@ -39,7 +39,7 @@ class Invalid(errors.InvalidRequest):
 
 
 def wrong(message: str, *place: str, kind: str = "value_error") -> dict[str, Any]:
-    """Return one entry of a 422's list: what is wrong at *place* in the body."""
+    """Return one entry of a 422's list: the error at *place* in the body."""
     return {"type": kind, "loc": ["body", *place], "msg": message}
 
 
@@ -83,8 +83,7 @@ _TABLE: Mapping[str, tuple[Parameter, ...]] = {
 """The parameters of those providers that do not have OpenAI's."""
 
 _NEUTRAL = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
-"""What changes nothing, and what many models refuse all the same: a default that is one of these
-is not sent."""
+"""Values without effect that many models refuse: a default that is one of these is not sent."""
 
 
 def parameters(provider: str) -> tuple[Parameter, ...]:
@@ -104,10 +103,10 @@ def shown(provider: str) -> list[dict[str, Any]]:
     ]
 
 
-def settled(
+def with_defaults(
     provider: str, model: str, given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return *given* completed by the defaults, and what of it a chat is asked.
+    """Return *given* completed by the defaults, and the parameters of the chat request.
 
     Names that *provider* does not know are left out, null is the default. Raises Invalid.
     """

@@ -1,4 +1,4 @@
-"""LLMstudio's engine in front of a chat: what its clients ask, its errors, its exports.
+"""LLMstudio's engine over chat: its requests, its errors, its exports.
 
 There are two wires: that of the 0.x engines, and that of 1.x, whose parameters are anything.
 Source: https://github.com/TensorOpsAI/LLMstudio (llmstudio/engine, 0.3.7; llmstudio_core, 1.0.4)
@@ -28,7 +28,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "azure": ("azure",),
     "vertexai": ("vertex_ai", "gemini"),
 }
-"""LLMstudio's providers, and which of the gate's serve in their names."""
+"""LLMstudio's names of providers, and the gate's names for each."""
 
 _TITLES = {
     "anthropic": "Anthropic",
@@ -46,20 +46,20 @@ _OF_CLIENT = {
     "base_url": "base_url",
     "api_version": "api_version",
 }
-"""What a client may bring along, and the chat's name for it."""
+"""The upstream settings a client may send, and the chat's name for each."""
 
 _OF_ENGINE = frozenset(
     """model chat_input is_stream has_end_token retries parameters session_id functions n stream
     stream_options messages metadata""".split()
 )
-"""What is no parameter of a chat on the wire of 1.x, or is not left to the client."""
+"""Members of a 1.x body that are not chat parameters, or that clients must not set."""
 
 _THINKS = re.compile(r"(.*/)?(o\d|gpt-[5-9])")  # OpenAI's models that refuse max_tokens
 _MOST_RETRIES = 10
 
 
-class Asked(NamedTuple):
-    """What a client of the engine asks for."""
+class EngineRequest(NamedTuple):
+    """A request to the engine."""
 
     provider: str
     model: str
@@ -78,7 +78,7 @@ def title(provider: str) -> str:
     return _TITLES.get(provider, provider)
 
 
-def checked(body: Body, violations: Iterable[tuple[str, str]]) -> None:
+def check(body: Body, violations: Iterable[tuple[str, str]]) -> None:
     """Raise Invalid if there are *violations* of a schema, each a path and what is wrong there."""
     found = [
         wrong(
@@ -95,18 +95,18 @@ def _is_missing(body: Body, path: str) -> bool:
     return path in ("model", "chat_input") and path not in body
 
 
-def asked(body: Body, provider: str) -> Asked:
-    """Return what *body* asks of *provider* on the wire of 0.x; raises Invalid."""
+def engine_request(body: Body, provider: str) -> EngineRequest:
+    """Return *body*, on the wire of 0.x, as a request to *provider*; raises Invalid."""
     given = body.get("parameters") or {}
-    complete, sent = engine_parameters.settled(provider, body["model"], given)
+    complete, sent = engine_parameters.with_defaults(provider, body["model"], given)
     chat = {**sent, **{key: body[key] for key in _OF_CHAT if body.get(key)}}
     if body.get("functions"):
         chat |= {"functions": body["functions"], "function_call": "auto"}
-    return _asked(body, provider, complete, chat)
+    return _engine_request(body, provider, complete, chat)
 
 
-def asked_v1(body: Body, provider: str) -> Asked:
-    """Return what *body* asks of *provider* on the wire of 1.x: unknown keys are parameters."""
+def engine_request_v1(body: Body, provider: str) -> EngineRequest:
+    """Return *body*, on the wire of 1.x, as an engine request: unknown keys are parameters."""
     every = {**(body.get("parameters") or {}), **body}
     kept = {
         key: value
@@ -116,24 +116,26 @@ def asked_v1(body: Body, provider: str) -> Asked:
     chat = dict(kept)
     if every.get("functions"):
         chat |= {"functions": every["functions"], "function_call": "auto"}
-    brought = {key: every[key] for key in _OF_CLIENT if key in every}
-    return _asked({**body, **brought}, provider, kept, chat)
+    client = {key: every[key] for key in _OF_CLIENT if key in every}
+    return _engine_request({**body, **client}, provider, kept, chat)
 
 
-def _asked(body: Body, provider: str, parameters: dict[str, Any], chat: Body) -> Asked:
-    """Return what *body* asks for, with these *parameters* and with *chat* completed."""
+def _engine_request(
+    body: Body, provider: str, parameters: dict[str, Any], chat: Body
+) -> EngineRequest:
+    """Return *body* as a request with these *parameters*, its *chat* completed."""
     said = body["chat_input"]
     context = [{"role": "user", "content": said}] if isinstance(said, str) else said
     session_id = body.get("session_id")
-    brought = {
+    client = {
         name: body[key] for key, name in _OF_CLIENT.items() if body.get(key) not in (None, "")
     }
-    whole = {"model": body["model"], "messages": context, **chat, "stream": True, **brought}
+    whole = {"model": body["model"], "messages": context, **chat, "stream": True, **client}
     if session_id is not None:
         whole["metadata"] = {"session_id": session_id}
     if _THINKS.match(body["model"]) and "max_tokens" in whole:
         whole["max_completion_tokens"] = whole.pop("max_tokens")
-    return Asked(
+    return EngineRequest(
         provider=provider,
         model=body["model"],
         chat_input=said if isinstance(said, str) else context[-1].get("content"),
@@ -148,12 +150,12 @@ def _asked(body: Body, provider: str, parameters: dict[str, Any], chat: Body) ->
 
 
 def _flag(value: Any) -> bool:
-    """Return whether *value*, which the schema knows to be one, says yes."""
+    """Return whether *value*, valid by the schema, is true."""
     return (value.lower() if isinstance(value, str) else value) in _TRUE
 
 
 def detail(error: errors.GateError) -> dict[str, Any]:
-    """Return *error* as LLMstudio tells of it: an upstream's as its body, ours in words."""
+    """Return *error* in LLMstudio's shape: an upstream's as its body, ours as a message."""
     if isinstance(error, Invalid):
         return {"detail": error.details}
     if isinstance(error, errors.UpstreamError):
@@ -164,7 +166,7 @@ def detail(error: errors.GateError) -> dict[str, Any]:
 def csv(rows: Any) -> Iterator[str]:
     """Yield the lines of *rows* as LLMstudio exports them: `;` between JSON values.
 
-    The columns are the keys of the first row. Raises Invalid if *rows* is no list of objects.
+    The columns are the keys of the first row. Raises Invalid unless *rows* is a list of objects.
     """
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Invalid([wrong("the body must be a list of objects", kind="list_type")])

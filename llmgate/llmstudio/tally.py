@@ -1,4 +1,4 @@
-"""The chunks of a chat, added up: what was said, what is to be called, how many came and when."""
+"""The chunks of a chat, added up: text, tool calls, the number of chunks and their times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HALF = re.compile(r"[\ud800-\udbff]\Z")  # of a character that the next chunk c
 
 
 class Tally:
-    """What the chunks of one stream have said so far, and when."""
+    """The contents of one stream so far, and their times."""
 
     def __init__(self) -> None:
         self.count = 0  # chunks that have a choice
@@ -20,7 +20,7 @@ class Tally:
         self.last = 0.0
         self.finish: str | None = None
         self.created = 0
-        self.model: str | None = None  # as the upstream calls it
+        self.model: str | None = None  # the upstream's name
         self._said: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
         self._calls: dict[int, dict[str, Any]] = {}
         self._function: dict[str, str] | None = None
@@ -66,11 +66,11 @@ class Tally:
         return _sound(text.removesuffix(self._held) if self._held else text)
 
     def rest(self) -> str:
-        """Return what was held back and will not be completed."""
+        """Return the half character that was held back at the end."""
         return _sound(self._held)
 
     def output(self) -> str:
-        """Return the text, or the arguments of what is to be called."""
+        """Return the text, or the arguments of the calls."""
         arguments = [call["function"]["arguments"] for call in self._calls.values()]
         if self._function:
             arguments.append(self._function["arguments"])

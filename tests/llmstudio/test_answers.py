@@ -16,8 +16,8 @@ from testing.upstream import tool_call
 
 from llmgate.llmstudio import answers as engine_answers
 from llmgate.llmstudio import requests as engine_requests
+from llmgate.llmstudio.answers import AnswerContext
 from llmgate.llmstudio.answers import Bill
-from llmgate.llmstudio.answers import Telling
 
 SAID = (
     "Hello! I am a virtual assistant here to help with any questions or tasks you may have. How"
@@ -87,11 +87,11 @@ def clock_of(*times: float) -> Callable[[], float]:
     return lambda: shown.pop(0) if len(shown) > 1 else shown[0]
 
 
-def telling(clock: Callable[[], float] = lambda: 1.0, **over: Any) -> Telling:
-    """Return what an answer is made with; *over* is what is asked."""
+def context(clock: Callable[[], float] = lambda: 1.0, **over: Any) -> AnswerContext:
+    """Return the context of an answer to a request with *over*."""
     body = {"model": "gpt-3.5-turbo", "chat_input": ASKED, **over}
-    return Telling(
-        asked=engine_requests.asked(body, "openai"),
+    return AnswerContext(
+        request=engine_requests.engine_request(body, "openai"),
         id="72f34d3b-f254-4950-9d6f-9f66e082fd2f",
         clock=clock,
         now=lambda: 1718622757.612226,
@@ -107,7 +107,7 @@ def chunks(*pieces: str, **over: Any) -> Iterator[Any]:
     return iter(chat_chunks(*pieces, model="gpt-3.5-turbo-0125", created=1718622757, **over))
 
 
-def whole(told: Telling, events: Iterator[Any]) -> Any:
+def whole(told: AnswerContext, events: Iterator[Any]) -> Any:
     [data] = engine_answers.whole(told, events)
     return json.loads(data)
 
@@ -117,7 +117,7 @@ def test_the_seeds_sample_is_what_its_chunks_and_times_make() -> None:
     usage = {"prompt_tokens": 6, "completion_tokens": 26, "total_tokens": 32}
     events = chunks(*pieces_of(SAID, 26), usage=usage)
 
-    got = whole(telling(clock_of(*times, times[-1], LATENCY)), events)
+    got = whole(context(clock_of(*times, times[-1], LATENCY)), events)
 
     assert list(got) == list(SAMPLE)
     assert list(got["metrics"]) == list(SAMPLE["metrics"])  # type: ignore[call-overload]
@@ -129,14 +129,14 @@ def test_the_seeds_sample_is_what_its_chunks_and_times_make() -> None:
 def test_one_chunk_has_no_gaps() -> None:
     event = next(chunks("Hi"))
 
-    got = whole(telling(clock_of(0.5, 0.5)), iter([event]))
+    got = whole(context(clock_of(0.5, 0.5)), iter([event]))
 
     assert got["metrics"]["inter_token_latency_s"] == 0
     assert got["metrics"]["time_to_first_token_s"] == 0.5
 
 
 def test_no_chunk_and_no_time_break_nothing() -> None:
-    got = whole(telling(lambda: 0.0), iter([]))
+    got = whole(context(lambda: 0.0), iter([]))
 
     assert got["metrics"]["time_to_first_token_s"] is None
     assert got["metrics"]["tokens_per_second"] is None
@@ -146,7 +146,7 @@ def test_no_chunk_and_no_time_break_nothing() -> None:
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_the_reason_of_the_end_is_the_upstreams(reason: str) -> None:
-    got = whole(telling(), chunks("Hi", finish_reason=reason))
+    got = whole(context(), chunks("Hi", finish_reason=reason))
 
     assert got["choices"][0]["finish_reason"] == reason
 
@@ -155,13 +155,13 @@ def test_text_in_the_first_chunk_is_not_lost() -> None:
     events = list(chunks(" there"))
     events[0]["choices"][0]["delta"]["content"] = "Hello"
 
-    assert whole(telling(), iter(events))["chat_output"] == "Hello there"
+    assert whole(context(), iter(events))["chat_output"] == "Hello there"
 
 
 def test_several_tool_calls_stay_several() -> None:
     calls = [tool_call("f", '{"a": 1}', id="call_1"), tool_call("g", "{}", id="call_2")]
 
-    got = whole(telling(), chunks(tool_calls=calls))
+    got = whole(context(), chunks(tool_calls=calls))
 
     message = got["choices"][0]["message"]
     assert got["choices"][0]["finish_reason"] == "tool_calls"
@@ -186,7 +186,7 @@ def test_a_function_call_is_put_together() -> None:
         of_delta({}, "function_call"),
     ]
 
-    got = whole(telling(), iter(events))
+    got = whole(context(), iter(events))
 
     assert got["choices"][0] == {
         "finish_reason": "function_call",
@@ -205,7 +205,7 @@ def test_a_function_call_is_put_together() -> None:
 def test_a_refusal_and_thoughts_are_told_where_there_are_some() -> None:
     events = [of_delta({"reasoning_content": "Hm."}), of_delta({"refusal": "No."}, "stop")]
 
-    got = whole(telling(), iter(events))
+    got = whole(context(), iter(events))
 
     assert got["chat_output"] == "No."
     assert got["choices"][0]["message"] == {
@@ -219,13 +219,13 @@ def test_a_refusal_and_thoughts_are_told_where_there_are_some() -> None:
 
 
 def test_only_the_first_choice_is_told() -> None:
-    assert whole(telling(), chunks("Hi", n=2))["chat_output"] == "Hi"
+    assert whole(context(), chunks("Hi", n=2))["chat_output"] == "Hi"
 
 
 def test_the_log_is_told_of_the_complete_answer() -> None:
     logged: list[Any] = []
 
-    list(engine_answers.text(telling()._replace(log=logged.append), chunks("Hi")))
+    list(engine_answers.text(context()._replace(log=logged.append), chunks("Hi")))
 
     assert [(row["chat_output"], row["deployment"]) for row in logged] == [
         ("Hi", "gpt-3.5-turbo-0125")
@@ -234,7 +234,7 @@ def test_the_log_is_told_of_the_complete_answer() -> None:
 
 def test_text_is_what_the_model_says_and_nothing_else() -> None:
     firsts: list[int] = []
-    told = telling(is_stream=True)._replace(first=lambda: firsts.append(1))
+    told = context(is_stream=True)._replace(first=lambda: firsts.append(1))
 
     got = list(engine_answers.text(told, chunks("Hel", "", "lo", usage=USAGE)))
 
@@ -243,7 +243,7 @@ def test_text_is_what_the_model_says_and_nothing_else() -> None:
 
 
 def test_the_tail_has_the_metrics_as_old_engines_write_them() -> None:
-    told = telling(clock_of(0.8302950859, 0.83, 0.84, LATENCY), has_end_token=True)
+    told = context(clock_of(0.8302950859, 0.83, 0.84, LATENCY), has_end_token=True)
 
     got = list(engine_answers.text(told, chunks("Hi")))
 
@@ -257,7 +257,7 @@ def test_estimates_are_marked() -> None:
     def bill(estimate: Mapping[str, float]) -> Bill:
         return Bill(estimate, True, None)
 
-    told = telling(has_end_token=True)._replace(bill=bill)
+    told = context(has_end_token=True)._replace(bill=bill)
 
     metrics = whole(told, chunks("Hi there"))["metrics"]
     tail = list(engine_answers.text(told, chunks("Hi there")))[-1]
@@ -273,35 +273,35 @@ def test_the_text_of_parts_is_estimated_too() -> None:
         {"role": "user", "content": [{"type": "text", "text": "x" * 8}, {"type": "image_url"}, 1]},
         {"role": "assistant", "content": None},
     ]
-    asked = engine_requests.asked({"model": "m", "chat_input": context}, "openai")
+    engine = engine_requests.engine_request({"model": "m", "chat_input": context}, "openai")
 
-    assert engine_answers.estimate(asked, "abc") == {"prompt_tokens": 2, "completion_tokens": 1}
+    assert engine_answers.estimate(engine, "abc") == {"prompt_tokens": 2, "completion_tokens": 1}
 
 
 def test_calls_are_streamed_as_their_arguments() -> None:
     calls = [tool_call("f", '{"a": 1}', id="call_1")]
 
-    got = b"".join(engine_answers.text(telling(), chunks(tool_calls=calls)))
+    got = b"".join(engine_answers.text(context(), chunks(tool_calls=calls)))
 
     assert got == b'{"a": 1}'
 
 
 def test_no_character_is_cut_in_two() -> None:
-    got = list(engine_answers.text(telling(), chunks("né", "\ud83d", "\ude00!", "\ud83d")))
+    got = list(engine_answers.text(context(), chunks("né", "\ud83d", "\ude00!", "\ud83d")))
 
     assert got == ["né".encode(), "😀!".encode(), "\ufffd".encode()]
 
 
 @given(st.lists(st.text()))
 def test_any_text_is_told_as_it_is(texts: list[str]) -> None:
-    told = engine_answers.text(telling(), chunks(*texts))
+    told = engine_answers.text(context(), chunks(*texts))
 
     assert b"".join(told).decode() == "".join(texts)
-    assert whole(telling(), chunks(*texts))["chat_output"] == "".join(texts)
+    assert whole(context(), chunks(*texts))["chat_output"] == "".join(texts)
 
 
 def test_half_a_character_that_is_never_completed_is_replaced() -> None:
-    assert whole(telling(), chunks("a\ud83d", "b"))["chat_output"] == "a\ufffdb"
+    assert whole(context(), chunks("a\ud83d", "b"))["chat_output"] == "a\ufffdb"
 
 
 def test_a_client_that_leaves_is_billed_what_it_got() -> None:
@@ -311,7 +311,7 @@ def test_a_client_that_leaves_is_billed_what_it_got() -> None:
         bills.append(estimate)
         return Bill(estimate, True, None)
 
-    pieces = engine_answers.text(telling()._replace(bill=bill), chunks("Hello", "there"))
+    pieces = engine_answers.text(context()._replace(bill=bill), chunks("Hello", "there"))
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]
 
@@ -319,7 +319,7 @@ def test_a_client_that_leaves_is_billed_what_it_got() -> None:
 
 
 def test_objects_are_chunks_and_the_last_one_has_the_metrics() -> None:
-    told = telling(is_stream=True)
+    told = context(is_stream=True)
     usage = {"prompt_tokens": 6, "completion_tokens": 26, "total_tokens": 32}
 
     got = [json.loads(data) for data in engine_answers.objects(told, chunks("Hi", usage=usage))]
@@ -353,7 +353,7 @@ def test_objects_are_chunks_and_the_last_one_has_the_metrics() -> None:
 
 def test_a_complete_answer_of_1_x_has_usage_and_no_session() -> None:
     usage = {"prompt_tokens": 6, "completion_tokens": 26, "reasoning_tokens": 4}
-    told = telling()._replace(bill=lambda estimate: Bill(usage, False, 0.5))
+    told = context()._replace(bill=lambda estimate: Bill(usage, False, 0.5))
 
     [data] = engine_answers.whole_v1(told, chunks("Hi"))
 

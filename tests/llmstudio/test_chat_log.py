@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgate.llmstudio.chat_log import Tracking
+from llmgate.llmstudio.chat_log import ChatLog
 
 ROW = {
     "chat_input": "Hi",
@@ -27,15 +27,15 @@ def path(tmp_path: Path) -> str:
 
 
 def test_rows_are_kept_and_numbered(path: str) -> None:
-    first, second = Tracking(path).add(ROW), Tracking(path).add({**ROW, "session_id": None})
+    first, second = ChatLog(path).add(ROW), ChatLog(path).add({**ROW, "session_id": None})
 
-    assert Tracking(path).rows(0, 10) == [first, second]
+    assert ChatLog(path).rows(0, 10) == [first, second]
     assert {**first, "created_at": ""} == {"log_id": 1, "created_at": "", **ROW}
     assert second["log_id"] == 2
 
 
 def test_rows_are_found_by_their_session_and_page(path: str) -> None:
-    tracking = Tracking(path)
+    tracking = ChatLog(path)
     for session_id in ("a", "b", "a", "a"):
         tracking.add({**ROW, "session_id": session_id})
 
@@ -45,7 +45,7 @@ def test_rows_are_found_by_their_session_and_page(path: str) -> None:
 
 
 def test_the_oldest_rows_go(path: str) -> None:
-    tracking = Tracking(path, most=2)
+    tracking = ChatLog(path, most=2)
     for _ in range(5):
         tracking.add(ROW)
 
@@ -55,7 +55,7 @@ def test_the_oldest_rows_go(path: str) -> None:
 def test_nothing_else_and_no_key_is_kept(path: str) -> None:
     said: Any = {**ROW, "chat_input": "my key: sk-abcdefghijklmnop", "api_key": "secret", "x": 1}
 
-    got = Tracking(path).add(said)
+    got = ChatLog(path).add(said)
 
     assert set(got) == {"log_id", "created_at", *ROW}
     assert got["chat_input"] == "my key: ***"
@@ -65,7 +65,7 @@ def test_nothing_else_and_no_key_is_kept(path: str) -> None:
 def test_texts_may_be_anything(path: str) -> None:
     row = {"chat_input": [{"type": "text", "text": "Hi"}], "session_id": 7, "chat_output": "\ud83d"}
 
-    got = Tracking(path).add(row)
+    got = ChatLog(path).add(row)
 
     assert got["chat_input"] == row["chat_input"]
     assert (got["session_id"], got["chat_output"], got["metrics"]) == ("7", "\ud83d", None)
@@ -75,6 +75,6 @@ def test_a_file_that_cannot_be_written_fails_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "llmgate"):
-        Tracking(str(tmp_path)).note(ROW)
+        ChatLog(str(tmp_path)).note(ROW)
 
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -364,9 +364,9 @@ def test_a_key_of_the_clients_is_enough_for_its_provider(
     app_for: AppFor, provider: str, brought: str | None
 ) -> None:
     routes = app_for({}).application.extensions["llmgate"].routes
-    asked = engine_requests.asked(asks(api_key="sk-mine", api_version="v"), provider)
+    engine = engine_requests.engine_request(asks(api_key="sk-mine", api_version="v"), provider)
 
-    got = engine_models.destination(routes, asked)
+    got = engine_models.destination(routes, engine)
 
     params = {"model": f"{brought}/gpt-3.5-turbo", "api_key": "sk-mine", "api_version": "v"}
     entry = {"model_name": "gpt-3.5-turbo", "litellm_params": params}

@@ -44,7 +44,7 @@ OLLAMA = {"temperature": 0.8, "num_predict": 128, "top_p": 0.9, "top_k": 40}
 def test_defaults_complete_what_is_echoed_and_neutral_ones_are_not_sent(
     provider: str, complete: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    got = engine_parameters.settled(provider, "a-model", {})
+    got = engine_parameters.with_defaults(provider, "a-model", {})
 
     assert got == (complete, sent)
     assert list(got[0]) == list(complete)
@@ -53,7 +53,7 @@ def test_defaults_complete_what_is_echoed_and_neutral_ones_are_not_sent(
 def test_what_is_given_is_sent_even_if_it_is_neutral() -> None:
     given = {"temperature": 1, "max_tokens": 5, "top_p": None, "max_output_tokens": 7, "x": 1}
 
-    complete, sent = engine_parameters.settled("openai", "gpt-4o", given)
+    complete, sent = engine_parameters.with_defaults("openai", "gpt-4o", given)
 
     assert complete == {**OPENAI, "max_tokens": 5}
     assert sent == {"temperature": 1, "max_tokens": 5}
@@ -63,7 +63,7 @@ def test_what_is_given_is_sent_even_if_it_is_neutral() -> None:
     ("model", "top_k"), [("claude-3-haiku-20240307", 5), ("claude-opus-4-8", None), ("other", 5)]
 )
 def test_models_that_take_no_top_k_get_none(model: str, top_k: int | None) -> None:
-    complete, sent = engine_parameters.settled("anthropic", model, {})
+    complete, sent = engine_parameters.with_defaults("anthropic", model, {})
 
     assert complete["top_k"] == top_k
     assert sent.get("top_k") == top_k
@@ -83,7 +83,7 @@ def test_models_that_take_no_top_k_get_none(model: str, top_k: int | None) -> No
 )
 def test_what_is_out_of_bounds_is_named(given: dict[str, Any], kind: str) -> None:
     with pytest.raises(Invalid) as caught:
-        engine_parameters.settled("openai", "gpt-4o", given)
+        engine_parameters.with_defaults("openai", "gpt-4o", given)
 
     assert caught.value.status == 422
     assert [(each["type"], each["loc"]) for each in caught.value.details] == [
@@ -93,14 +93,14 @@ def test_what_is_out_of_bounds_is_named(given: dict[str, Any], kind: str) -> Non
 
 def test_all_faults_are_listed() -> None:
     with pytest.raises(Invalid) as caught:
-        engine_parameters.settled("vertexai", "gemini", {"top_k": 2, "top_p": 2})
+        engine_parameters.with_defaults("vertexai", "gemini", {"top_k": 2, "top_p": 2})
 
     assert caught.value.message == "'top_p' must be at most 1; 'top_k' must be at most 1"
 
 
 @pytest.mark.parametrize("given", [{"max_tokens": 7.0}, {"top_k": 40}, {"num_predict": 10**9}])
 def test_whole_numbers_without_an_upper_bound_are_taken(given: dict[str, Any]) -> None:
-    complete, _ = engine_parameters.settled("ollama", "llama3", given)
+    complete, _ = engine_parameters.with_defaults("ollama", "llama3", given)
 
     assert complete == {**OLLAMA, **{k: v for k, v in given.items() if k in OLLAMA}}
 

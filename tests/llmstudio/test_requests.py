@@ -18,7 +18,7 @@ def body(**over: Any) -> dict[str, Any]:
 
 
 def test_a_text_is_what_the_user_says() -> None:
-    got = engine_requests.asked(body(), "openai")
+    got = engine_requests.engine_request(body(), "openai")
 
     assert got._asdict() == {
         "provider": "openai",
@@ -67,7 +67,7 @@ def test_everything_that_can_be_said_is_put_into_the_chat() -> None:
     )
     before = json.dumps(given)
 
-    got = engine_requests.asked(given, "azure")
+    got = engine_requests.engine_request(given, "azure")
 
     assert (got.chat_input, got.context, got.session_id) == ("Hi", said, "s1")
     assert (got.is_stream, got.has_end_token, got.retries) == (True, True, 10)
@@ -106,12 +106,12 @@ def test_everything_that_can_be_said_is_put_into_the_chat() -> None:
     ],
 )
 def test_flags_are_read_as_pydantic_reads_them(value: Any, wanted: bool) -> None:
-    assert engine_requests.asked(body(is_stream=value), "openai").is_stream is wanted
+    assert engine_requests.engine_request(body(is_stream=value), "openai").is_stream is wanted
 
 
 @pytest.mark.parametrize("model", ["o3-mini", "gpt-5", "team/gpt-5-mini"])
 def test_models_that_refuse_max_tokens_get_its_successor(model: str) -> None:
-    got = engine_requests.asked(body(model=model), "openai")
+    got = engine_requests.engine_request(body(model=model), "openai")
 
     assert got.chat["max_completion_tokens"] == 2048
     assert "max_tokens" not in got.chat
@@ -133,7 +133,7 @@ def test_on_the_wire_of_1_x_unknown_keys_are_parameters() -> None:
         model="gpt-5",
     )
 
-    got = engine_requests.asked_v1(given, "openai")
+    got = engine_requests.engine_request_v1(given, "openai")
 
     assert got.parameters == {"temperature": 0.5, "tools": [TOOL], "max_tokens": 7}
     assert (got.is_stream, got.retries, got.session_id) == (True, 1, "s1")
@@ -152,7 +152,9 @@ def test_on_the_wire_of_1_x_unknown_keys_are_parameters() -> None:
 
 
 def test_on_the_wire_of_1_x_nothing_is_added() -> None:
-    got = engine_requests.asked_v1(body(parameters={"api_base": "http://10.0.0.1"}), "openai")
+    got = engine_requests.engine_request_v1(
+        body(parameters={"api_base": "http://10.0.0.1"}), "openai"
+    )
 
     assert got.parameters == {"api_base": "http://10.0.0.1"}
     assert got.chat["api_base"] == "http://10.0.0.1"  # for `clientside` to refuse
@@ -160,7 +162,7 @@ def test_on_the_wire_of_1_x_nothing_is_added() -> None:
 
 def test_violations_are_a_list_of_what_is_wrong_where() -> None:
     with pytest.raises(Invalid) as caught:
-        engine_requests.checked(
+        engine_requests.check(
             {"model": ""}, [("chat_input", "It is missing."), ("a.b", "It is wrong.")]
         )
 
@@ -168,7 +170,7 @@ def test_violations_are_a_list_of_what_is_wrong_where() -> None:
         {"type": "missing", "loc": ["body", "chat_input"], "msg": "It is missing."},
         {"type": "value_error", "loc": ["body", "a", "b"], "msg": "It is wrong."},
     ]
-    engine_requests.checked({}, [])
+    engine_requests.check({}, [])
 
 
 @pytest.mark.parametrize(
