@@ -27,7 +27,7 @@ def code(names: Iterable[str], between: str = ", ") -> str:
 
 
 _SETTINGS = config.load(None, {})
-_RULES = _SETTINGS.rules
+_RULES = _SETTINGS.router
 DEFAULTS: Mapping[str, Any] = {
     "num_retries": _RULES.policy.retries,
     "timeout": _RULES.timeout,

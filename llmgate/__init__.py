@@ -122,13 +122,13 @@ def create_app(settings: config.Settings) -> Flask:
     door = admission.Door(app.wsgi_app, settings.beats)
     shared = counters.opened(settings.state_path)
     parallel = load_balancer.bulkhead(settings.routes, lambda: door.limit)
-    going_on = load_balancer.Traffic(settings.rules, shared, parallel)
+    going_on = load_balancer.Traffic(settings.router, shared, parallel)
     app.extensions["llmgate"] = attempt.Gate(
         settings.routes,
         session,
         oauth.Tokens(session),
         going_on,
-        settings.rules,
+        settings.router,
         guards=() if settings.takes_tags else (tag_filter.refuse_tags,),
         allowed=settings.allowed,
     )
@@ -139,10 +139,14 @@ def create_app(settings: config.Settings) -> Flask:
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
-    secrets += [text for each in settings.keepers.every() for text in redaction.secrets_of(each)]
+    secrets += [
+        text
+        for each in settings.resource_deployments.every()
+        for text in redaction.secrets_of(each)
+    ]
     log = request_log.sink(secrets, settings.log_prompts)
     common.register(app, settings, (going_on.saw, log))
-    passthrough.register(app, settings.keepers.targets)
+    passthrough.register(app, settings.resource_deployments.targets)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

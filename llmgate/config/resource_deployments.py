@@ -1,7 +1,7 @@
-"""Who answers what names no model: files, batches and the like, and providers' own APIs.
+"""Deployments for requests without a model: files, batches, providers' own APIs.
 
-It is a deployment of the provider that is meant: of `files_settings` and its like, else of the
-model groups, else of what the environment has keys for.
+The deployment comes from `files_settings` and its siblings, else from the model groups, else from
+the keys in the environment.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Target(NamedTuple):
         return f"Target({self.path!r})"
 
 
-class Keepers(NamedTuple):
+class ResourceDeployments(NamedTuple):
     """Deployments beside the model groups."""
 
     environment: Mapping[str, Deployment] = {}  # by provider
@@ -56,7 +56,8 @@ class Keepers(NamedTuple):
 
     def __repr__(self) -> str:
         """Return it without its secrets."""
-        return f"Keepers({sorted(self.environment)}, {sorted(self.sections)}, {self.targets})"
+        names = sorted(self.environment), sorted(self.sections)
+        return f"ResourceDeployments({names}, {self.targets})"
 
     def every(self) -> Iterator[Deployment]:
         """Yield every deployment."""
@@ -66,12 +67,12 @@ class Keepers(NamedTuple):
         yield from (target.deployment for target in self.targets)
 
 
-def keepers(value: Mapping[str, Any], context: deployments.Context) -> Keepers:
+def load(value: Mapping[str, Any], context: deployments.Context) -> ResourceDeployments:
     """Return what the configuration *value* and the environment name; raises ConfigError."""
     general = value.get("general_settings") or {}
     off = general.get("disable_pass_through")
     sections = {name: tuple(_of_section(value.get(name), name, context)) for name in SECTIONS}
-    return Keepers(
+    return ResourceDeployments(
         dict(_of_environment(context)),
         {name: found for name, found in sections.items() if found},
         tuple(_targets(general.get("pass_through_endpoints") or ())),
@@ -156,7 +157,7 @@ OPERATORS = Provider(
 
 
 def of(
-    provider: str, routes: Routes, known: Keepers, model: str | None = None
+    provider: str, routes: Routes, known: ResourceDeployments, model: str | None = None
 ) -> tuple[Deployment, ...]:
     """Return the deployments of *provider*, alike in address and key; empty if there is none.
 

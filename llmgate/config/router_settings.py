@@ -13,7 +13,7 @@ from llmgate.routing.router_settings import RouterSettings
 _RETRIES, _FAILS = "Retries", "AllowedFails"  # how LiteLLM's names for kinds of errors end
 
 
-def rules(*sections: Mapping[str, Any]) -> RouterSettings:
+def parse(*sections: Mapping[str, Any]) -> RouterSettings:
     """Return what *sections* say, the first that says a thing before the others.
 
     Their shape is that of `router_settings` in schemas/config.json. Raises InvalidRequest.

@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     """Everything that the gate is told at its start."""
 
     routes: Routes
-    rules: RouterSettings = RouterSettings()
+    router: RouterSettings = RouterSettings()
     master_key: str | None = None
     max_body: int = 32 * MEGABYTE
     max_upload: int = 100 * MEGABYTE
@@ -46,7 +46,9 @@ class Settings(NamedTuple):
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
     beats: keepalive.Times = keepalive.Times()
-    keepers: resource_deployments.Keepers = resource_deployments.Keepers()
+    resource_deployments: resource_deployments.ResourceDeployments = (
+        resource_deployments.ResourceDeployments()
+    )
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -56,7 +58,7 @@ class Settings(NamedTuple):
     @property
     def retries(self) -> int:
         """Return how often a failed attempt is repeated."""
-        return self.rules.policy.retries
+        return self.router.policy.retries
 
 
 def load(
@@ -192,7 +194,7 @@ def _settings(
     size = own.get("max_body_mb") or general.get("max_request_size_mb") or 32
     return Settings(
         _routes(value, context),
-        rules=router_settings.rules(router, litellm, own),
+        router=router_settings.parse(router, litellm, own),
         master_key=_master_key(general, environ),
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
@@ -205,7 +207,7 @@ def _settings(
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
-        keepers=resource_deployments.keepers(value, context),
+        resource_deployments=resource_deployments.load(value, context),
     )
 
 

@@ -104,7 +104,7 @@ def googles(below: str) -> Response:
 def forwarded(below: str) -> Response:
     """Return the answer of the provider that this path begins with to what is *below* it."""
     prefix = request.path.split("/")[1]
-    api, known = PREFIXES[prefix], common.settings().keepers
+    api, known = PREFIXES[prefix], common.settings().resource_deployments
     if {"*", prefix, prefix.replace("-", "_")} & known.off:
         raise errors.NotFound(
             f"/{prefix} is switched off here (general_settings.disable_pass_through)."

@@ -225,7 +225,7 @@ def _serving(
     root: str, named: str | None, model: str | None
 ) -> tuple[tuple[Deployment, ...], bool]:
     """Return who may be asked, and whether they are those of the model group *model*."""
-    routes, known = common.gate().routes, common.settings().keepers
+    routes, known = common.gate().routes, common.settings().resource_deployments
     if model:
         found = _of_group(model, named)
         if found:
@@ -250,7 +250,7 @@ def _in_turn() -> Iterator[str]:
 
 def _section(name: str) -> tuple[Deployment, ...]:
     """Return the deployments in the section called *name*."""
-    return common.settings().keepers.sections.get(name, ())
+    return common.settings().resource_deployments.sections.get(name, ())
 
 
 def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:

@@ -72,10 +72,10 @@ def test_secrets_are_known_and_not_shown(written: Written) -> None:
 
     found = config.load(written(given), {"SECRET": "s-target", "GROQ_API_KEY": "sk-groq"})
 
-    known = {text for each in found.keepers.every() for text in secrets_of(each)}
+    known = {text for each in found.resource_deployments.every() for text in secrets_of(each)}
     assert known == {"sk-azure", "Bearer s-target", "sk-groq"}
     assert "sk-groq" in {*secrets(found.routes)}
-    shown = repr(found.keepers) + repr(found) + str(found.keepers.targets)
+    shown = repr(found.resource_deployments) + repr(found) + str(found.resource_deployments.targets)
     assert not any(text in shown for text in known)
 
 
@@ -85,7 +85,7 @@ def test_what_the_environment_has_wrong_harms_no_configuration(written: Written)
 
     found = config.load(written({"model_list": [model]}), env)
 
-    assert [*found.keepers.environment] == ["mistral"]
+    assert [*found.resource_deployments.environment] == ["mistral"]
 
 
 def test_deployments_alike_in_address_and_key_are_one(written: Written) -> None:
@@ -96,8 +96,11 @@ def test_deployments_alike_in_address_and_key_are_one(written: Written) -> None:
 
     def keys(model: str | None) -> list[str | None]:
         return [
-            d.api_key for d in resource_deployments.of("groq", found.routes, found.keepers, model)
+            d.api_key
+            for d in resource_deployments.of(
+                "groq", found.routes, found.resource_deployments, model
+            )
         ]
 
     assert (keys("llama"), keys("other"), keys(None)) == (["k", "k2"], ["k"], ["k"])
-    assert resource_deployments.of("xai", found.routes, found.keepers) == ()
+    assert resource_deployments.of("xai", found.routes, found.resource_deployments) == ()

@@ -13,7 +13,7 @@ from llmgate import config
 from llmgate.accounting import pricing
 from llmgate.config import Settings
 from llmgate.config.deployments import Overrides
-from llmgate.config.resource_deployments import Keepers
+from llmgate.config.resource_deployments import ResourceDeployments
 from llmgate.errors import ConfigError
 from llmgate.inbound import keepalive
 from llmgate.routing.retry_policy import RetryPolicy
@@ -118,12 +118,13 @@ def test_a_whole_configuration_is_read(written: Any) -> None:
     assert fast.settings == {"additional_drop_params": ["user"], "extra_headers": {"X-Team": "a"}}
     assert all(d.drop_params for found in got.routes.groups.values() for d in found)
     assert got.routes.aliases == {"gpt-4": "gpt-4o", "quick": "fast"}
-    assert [*got.keepers.environment] == ["groq"]
+    assert [*got.resource_deployments.environment] == ["groq"]
     assert got._replace(
-        routes=got.routes._replace(groups={}, aliases={}), keepers=Keepers()
+        routes=got.routes._replace(groups={}, aliases={}),
+        resource_deployments=ResourceDeployments(),
     ) == Settings(
         routes=got.routes._replace(groups={}, aliases={}),
-        rules=RouterSettings(policy=RetryPolicy(retries=3), timeout=120.0),
+        router=RouterSettings(policy=RetryPolicy(retries=3), timeout=120.0),
         master_key="sk-m",
         max_body=8 * 1024 * 1024,
         max_upload=512 * 1024,
