@@ -1,0 +1,263 @@
+"""One SQLite file for all workers of a machine: grouped commits, migrations, no thread of its own.
+
+The thread that finds the writer free commits its own work together with that of every thread that
+waits: under load one fsync serves many. Nothing is made on disk before the first write.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Generic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_LARGEST_GROUP = 64  # works in one transaction
+_PATIENCE = 5.0  # seconds that another program may hold the file
+
+
+class Unavailable(Exception):
+    """The file cannot be used now; the message names it and the remedy."""
+
+
+class _Job(Generic[T]):
+    """One thread's work: run inside a transaction with others, kept until that is committed."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
+        self._work = work
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+        self.is_done = False
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Keep an error of the work for the thread that submitted it."""
+        self._error = error
+        return isinstance(error, Exception)
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Do the work; what it wrote is undone if it raises."""
+        db.execute("savepoint job")
+        with self:
+            self._results = [self._work(db)]
+        if not db.in_transaction:  # SQLite itself rolled back: the disk is full, for instance
+            raise sqlite3.OperationalError(str(self._error or "the transaction was rolled back"))
+        if self._error is not None:
+            db.execute("rollback to job")
+        db.execute("release job")
+
+    def fail(self, error: Exception) -> None:
+        """Note that the work was not committed because of *error*."""
+        self._error = error
+
+    def result(self) -> T:
+        """Return what the work returned, or raise what it raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._results[0]
+
+
+class _Process:
+    """What one process has open."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.mutex = threading.Lock()
+        self.reading = threading.Lock()
+        self.queue: deque[_Job[object]] = deque()
+        self.writer: sqlite3.Connection | None = None
+        self.reader: sqlite3.Connection | None = None
+        self.lock = -1  # file descriptor of the lock between processes
+
+
+class Database:
+    """The file at *path*, whose tables are those of `migrations/<name>_NNNN.sql`."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self._name = name
+        self._process = _Process()
+
+    def exists(self) -> bool:
+        """Return whether anything was ever stored."""
+        return os.path.exists(self.path)
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what *work* returns, once what it wrote is committed.
+
+        What *work* raises is raised here, and what it wrote is undone. Raises Unavailable.
+        """
+        process, job = self._current(), _Job(work)
+        process.queue.append(job)  # type: ignore[arg-type]  # each thread reads its own job
+        while not job.is_done:
+            with process.mutex:
+                if not job.is_done:
+                    self._commit(process)
+        return job.result()
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what *work* reads. Raises Unavailable."""
+        process = self._current()
+        with process.reading:
+            try:
+                if process.reader is None:
+                    process.reader = self._opened_reader(process)
+                return work(process.reader)
+            except (sqlite3.Error, OSError) as error:
+                raise self._unavailable(error) from error
+
+    def version(self) -> int:
+        """Return a number that differs after any other connection has written."""
+        return self.read(lambda db: int(db.execute("pragma data_version").fetchone()[0]))
+
+    def close(self) -> None:
+        """Close what this process has open."""
+        process, self._process = self._process, _Process()
+        _close(process)
+
+    def _current(self) -> _Process:
+        """Return what this process has open; what was open before a fork is not used."""
+        if self._process.pid != os.getpid():
+            self._process = _Process()
+        return self._process
+
+    def _commit(self, process: _Process) -> None:
+        """Commit the jobs that wait, in one transaction."""
+        jobs = [process.queue.popleft() for _ in range(min(_LARGEST_GROUP, len(process.queue)))]
+        try:
+            if process.writer is None:
+                self._open_writer(process)
+            assert process.writer is not None
+            with _locked(process.lock):
+                _run(process.writer, jobs)
+        except (sqlite3.Error, OSError, Unavailable) as error:
+            for job in jobs:
+                job.fail(self._unavailable(error))
+        for job in jobs:
+            job.is_done = True
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        """Return *error* in words for an operator."""
+        if isinstance(error, Unavailable):
+            return error
+        why = error.strerror if isinstance(error, OSError) else error
+        return Unavailable(f"{self.path} cannot be used: {why}; LLMGATE_DATA_DIR chooses its place")
+
+    def _open_writer(self, process: _Process) -> None:
+        """Open the connection that writes, and bring the tables up to date."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            with _locked(lock):
+                db = _connected(self.path)
+                _migrate(db, self._name, self.path)
+        except (sqlite3.Error, OSError, Unavailable):
+            os.close(lock)
+            raise
+        process.writer, process.lock = db, lock
+        weakref.finalize(self, _close, process)
+
+    def _opened_reader(self, process: _Process) -> sqlite3.Connection:
+        """Return the connection that reads; the file and its tables are made first."""
+        if process.writer is None:
+            self.write(lambda db: None)
+        db = _connected(self.path)
+        db.execute("pragma query_only = on")
+        return db
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Return a connection to the file at *path*."""
+    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    mode = db.execute("pragma journal_mode = wal").fetchone()[0]
+    if mode != "wal":
+        db.close()
+        raise Unavailable(
+            f"{path} is on a file system without shared memory (a network share?); set"
+            " LLMGATE_DATA_DIR to a directory on a local disk"
+        )
+    db.execute("pragma synchronous = full")
+    db.execute("pragma journal_size_limit = 16777216")
+    return db
+
+
+@contextmanager
+def _locked(lock: int) -> Iterator[None]:
+    """Wait in a queue with other processes: SQLite's own wait has none, and starves."""
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _run(db: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
+    """Run *jobs* in one transaction."""
+    try:
+        db.execute("begin immediate")
+        for job in jobs:
+            job.run(db)
+        db.execute("commit")
+    finally:
+        if db.in_transaction:
+            db.rollback()
+
+
+def _migrate(db: sqlite3.Connection, name: str, path: Path) -> None:
+    """Bring the tables of *db* up to date; raises Unavailable if they are of a later program."""
+    files = sorted(MIGRATIONS.glob(f"{name}_*.sql"))
+    db.execute("create table if not exists schema_version (n integer primary key, at integer)")
+    known = db.execute("select coalesce(max(n), 0) from schema_version").fetchone()[0]
+    if known > len(files):
+        raise Unavailable(f"{path} was written by a later llmgate; use that, or another directory")
+    for at, file in enumerate(files[known:], known + 1):
+        db.execute("begin immediate")
+        for statement in _statements(file.read_text(encoding="utf-8")):
+            db.execute(statement)
+        db.execute("insert into schema_version values (?, ?)", (at, time.time_ns() // 1000))
+        db.execute("commit")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield each statement of *script*."""
+    found = ""
+    for line in script.splitlines(keepends=True):
+        found += line
+        if sqlite3.complete_statement(found):
+            yield found
+            found = ""
+
+
+def _close(process: _Process) -> None:
+    """Close what *process* has open, in that process only."""
+    if process.pid != os.getpid():
+        return
+    for db in (process.writer, process.reader):
+        if db is not None:
+            db.close()
+    if process.lock >= 0:
+        os.close(process.lock)
+    process.writer = process.reader = None
+    process.lock = -1
