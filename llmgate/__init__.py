@@ -126,7 +126,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.extensions["llmgate"] = attempt.Gate(
         settings.routes,
         session,
-        oauth.Tokens(session),
+        oauth.TokenCache(session),
         going_on,
         settings.router,
         guards=() if settings.takes_tags else (tag_filter.refuse_tags,),

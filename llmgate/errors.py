@@ -1,6 +1,6 @@
-"""What can go wrong with a request: each kind knows its HTTP status and its OpenAI error body.
+"""Errors of a request, each with its HTTP status and its OpenAI error body.
 
-Only `endpoints.common` turns one into a response. Source of the shape and the codes:
+Only `endpoints.error_responses` turns one into a response. Source of the shape and the codes:
 https://platform.openai.com/docs/guides/error-codes
 """
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class GateError(Exception):
-    """An error that a client is told: *message* says what was wrong and what to do."""
+    """An error that is returned to the client; *message* contains what is wrong and the remedy."""
 
     status: int = 500
     type: str = "server_error"
     code: str | None = None
-    retry: bool = False  # x-should-retry: whether trying again is safe, and may help
-    cause: str | None = None  # for the operator, in words; None: the exception that it is from
+    retry: bool = False  # x-should-retry: whether a retry is safe and may succeed
+    cause: str | None = None  # for the log; None: the exception it was raised from
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class GateError(Exception):
 
 
 class InvalidRequest(GateError):
-    """The client's request cannot be served as it stands."""
+    """The client's request is invalid."""
 
     status = 400
     type = "invalid_request_error"
 
 
 class Unauthorized(GateError):
-    """No key of ours, or a wrong one."""
+    """The request has no key of this gateway, or a wrong one."""
 
     status = 401
     type = "authentication_error"
@@ -61,7 +61,7 @@ class Unauthorized(GateError):
 
 
 class Forbidden(GateError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but not permitted to do this."""
 
     status = 403
     type = "permission_error"
@@ -69,20 +69,20 @@ class Forbidden(GateError):
 
 
 class NotFound(InvalidRequest):
-    """There is no such thing here."""
+    """The resource does not exist."""
 
     status = 404
     code = "not_found"
 
 
 class ModelNotFound(NotFound):
-    """There is no such model group."""
+    """The model group does not exist."""
 
     code = "model_not_found"
 
 
 class MethodNotAllowed(InvalidRequest):
-    """The path exists, for other methods."""
+    """The path does not support this method."""
 
     status = 405
     code = "method_not_allowed"
@@ -97,21 +97,21 @@ class RequestTimeout(InvalidRequest):
 
 
 class TooLarge(InvalidRequest):
-    """The request is larger than the gate takes."""
+    """The request is larger than the limit."""
 
     status = 413
     code = "request_too_large"
 
 
 class UnsupportedMedia(InvalidRequest):
-    """The body is of a kind that this endpoint does not read."""
+    """The endpoint does not support the body's media type."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class RateLimited(GateError):
-    """A limit of the gate's own is reached."""
+    """A limit of this gateway is reached."""
 
     status = 429
     type = "rate_limit_error"
@@ -120,9 +120,9 @@ class RateLimited(GateError):
 
 
 class UpstreamError(GateError):
-    """The upstream answered with an error: its status, its words in OpenAI's shape."""
+    """The upstream returned an error: its status, its message in OpenAI's shape."""
 
-    understood = True  # they are its words
+    has_provider_message = True  # *message* is the upstream's own
 
     def __init__(
         self,
@@ -137,13 +137,19 @@ class UpstreamError(GateError):
         super().__init__(message, param=param, code=code, headers=headers)
         self.status = status
         self.type = type or type_of(status)
-        self.retry = status in MENDABLE and code != "insufficient_quota"
+        self.retry = status in TRANSIENT_STATUSES and code != "insufficient_quota"
+
+
+class UnexplainedError(UpstreamError):
+    """The upstream returned an error status without a message."""
+
+    has_provider_message = False
 
 
 class BadUpstream(GateError):
-    """The upstream's answer makes no sense: not JSON, a redirect, an empty stream, too large.
+    """The upstream's response is invalid: not JSON, a redirect, an empty stream, too large.
 
-    It may have done (and billed) the work all the same.
+    The upstream may have done (and billed) the work.
     """
 
     status = 502
@@ -152,13 +158,13 @@ class BadUpstream(GateError):
 
 
 class CutShort(BadUpstream):
-    """The upstream's answer ended before it was complete."""
+    """The upstream's response ended before it was complete."""
 
     code = "upstream_cut_short"
 
 
 class Unreachable(GateError):
-    """The upstream was not reached; nothing was sent, so trying again is safe."""
+    """No connection to the upstream; nothing was sent, so a retry is safe."""
 
     status = 503
     type = "upstream_error"
@@ -167,15 +173,15 @@ class Unreachable(GateError):
 
 
 class UpstreamTimeout(GateError):
-    """The upstream was silent for too long; it may have done (and billed) the work."""
+    """The upstream timed out; it may have done (and billed) the work."""
 
     status = 504
     type = "upstream_error"
     code = "upstream_timeout"
 
 
-MENDABLE = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
-"""An upstream's statuses that may be gone when the same is asked again."""
+TRANSIENT_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""Statuses of an upstream for which the same request may succeed later."""
 
 TYPES = {
     400: "invalid_request_error",
@@ -187,7 +193,7 @@ TYPES = {
     422: "invalid_request_error",
     429: "rate_limit_error",
 }
-"""OpenAI's error type for a status, where an upstream gives none."""
+"""OpenAI's error type for a status, for upstreams that return none."""
 
 
 def type_of(status: int) -> str:
@@ -196,4 +202,4 @@ def type_of(status: int) -> str:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names the place and the remedy in one line."""
+    """The configuration is invalid; the message contains the place and the remedy in one line."""

@@ -25,7 +25,7 @@ from testing.upstream import refused_url
 from testing.upstream import sse
 
 from llmgate import contract
-from llmgate.upstream.excerpt import Heard
+from llmgate.upstream.excerpt import ResponseExcerpt
 
 AppFor = Callable[..., FlaskClient]
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -65,19 +65,22 @@ def test_a_page_is_told_with_its_place_its_status_and_its_words(
 @pytest.mark.parametrize(
     ("planned", "said"),
     [
-        (json_answer(b""), "(nothing)"),
-        (answer([], status=204), "(nothing)"),
+        (json_answer(b""), "(empty)"),
+        (answer([], status=204), "(empty)"),
         (json_answer(b"[]"), "(a JSON array of 0)"),
         (json_answer(b"null"), "(JSON, neither object nor array)"),
         (json_answer({"answer": "Rosalind", "no name": 1}), "(a JSON object: answer)"),
         (json_answer({"x": 1}, 500), "(a JSON object: x)"),
-        (json_answer(b'{"a": "Rosalind'), "(15 bytes of JSON, cut or broken)"),
-        (json_answer(b"[" * 9999), "(many bytes of JSON, cut or broken)"),
-        (answer([b'{"choices":', CUT], framing="chunked"), "(11 bytes of JSON, cut or broken)"),
+        (json_answer(b'{"a": "Rosalind'), "(15 bytes of JSON, incomplete)"),
+        (json_answer(b"[" * 9999), "(many bytes of JSON, incomplete)"),
+        (
+            answer([b'{"choices":', CUT], framing="chunked"),
+            "(11 bytes of JSON, incomplete)",
+        ),
         (answer([b"Rosalind"], headers=TEXT), "(8 bytes of text/plain)"),
         (answer([b"no healthy upstream"], status=503, headers=TEXT), "no healthy upstream"),
         (answer([b"\xff\xfe\x00"], status=503, headers={}), "(3 bytes of no content type)"),
-        (answer([b"<html></html>"], status=503, headers=HTML), "(no words)"),
+        (answer([b"<html></html>"], status=503, headers=HTML), "(no text)"),
         (sse(chat_chunks("Rosalind")), "(events)"),
     ],
 )
@@ -121,7 +124,7 @@ def test_a_page_that_repeats_the_prompt_is_not_told(
 
     posted(client, asks(messages=said))
 
-    assert told(lines)["said"] == "(not told: it repeats the request)"
+    assert told(lines)["said"] == "(not shown: it repeats the request)"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ def test_a_page_is_told_on_one_line_without_secrets(
 
     posted(client, asks())
 
-    assert told(lines)["said"] == (said or "(no words)")
+    assert told(lines)["said"] == (said or "(no text)")
 
 
 def test_a_refusal_that_was_understood_is_told_once(
@@ -187,12 +190,14 @@ def test_a_success_and_a_refusal_of_ours_tell_nothing_of_it(
 
 
 def test_a_long_request_is_not_looked_through() -> None:
-    heard = Heard()
-    heard.asked("https://api.example.com/v1")
+    excerpt = ResponseExcerpt()
+    excerpt.record_request("https://api.example.com/v1")
     page = answer_of(PAGE)
-    list(heard.answered(page).pieces)
+    list(excerpt.record_response(page).pieces)
 
-    assert heard.told(True, {"input": "x" * 1_100_000}, ())["said"].startswith("(not told: the req")
+    fields = excerpt.log_fields(True, {"input": "x" * 1_100_000}, ())
+
+    assert fields["said"].startswith("(not shown: the req")
 
 
 def answer_of(data: bytes) -> Any:

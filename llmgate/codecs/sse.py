@@ -1,4 +1,4 @@
-"""Server-sent events <-> bytes. Bytes may be cut anywhere; lines end in LF, CRLF or CR.
+"""Decode and encode server-sent events. Bytes may be cut anywhere; lines end in LF, CRLF or CR.
 
 Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -15,7 +15,7 @@ from typing import Any
 from llmgate import errors
 
 LARGEST_EVENT = 16 * 1024 * 1024
-"""Bytes that one event may have; images in base64 come near it."""
+"""The maximum size of an event in bytes; images in base64 come near it."""
 
 DONE = b"data: [DONE]\n\n"
 """The last event of OpenAI's streams."""
@@ -26,11 +26,11 @@ _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces* as blocks of one or more whole events, the bytes as they came.
+    """Yield *pieces* as blocks of one or more whole events, the bytes unchanged.
 
-    An empty piece is passed on. What follows the last whole event is yielded if it is an event but
-    for its blank line, and left out if it was cut short. Raises BadUpstream for an event above
-    LARGEST_EVENT.
+    An empty piece is passed on. The bytes behind the last whole event are yielded if only the
+    blank line is missing, and dropped if the event is truncated. Raises BadUpstream for an event
+    above LARGEST_EVENT.
     """
     rest = bytearray()
     for piece in pieces:
@@ -52,13 +52,13 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def last_end(data: bytes | bytearray, start: int, stop: int | None = None) -> int:
-    """Return where the last whole event in *data* ends, 0 if none does from *start* to *stop*."""
+    """Return where the last whole event in *data* ends, 0 if none ends from *start* to *stop*."""
     found = [(data.rfind(end, start, stop), len(end)) for end in _ENDS]
     return max(at + size if at >= 0 else 0 for at, size in found)
 
 
 def _complete(rest: bytes) -> bool:
-    """Return whether *rest* lacks nothing but its blank line."""
+    """Return whether *rest* is an event of which only the blank line is missing."""
     for _, data in decoded(rest):
         if data == b"[DONE]":
             return True
@@ -71,7 +71,7 @@ def _complete(rest: bytes) -> bool:
 
 
 def decoded(block: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield (event name or "", data) for each event of *block* that has data."""
+    """Yield (event name or "", data) for each event of *block* with data."""
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     for event in block.removeprefix(_BOM).split(b"\n\n"):
@@ -96,7 +96,7 @@ def _fields(event: bytes) -> tuple[str, bytes | None]:
 
 
 def split(block: bytes) -> list[bytes]:
-    """Return *block* as its events, each with its blank line: together the same bytes."""
+    """Return the events of *block*, each with its blank line; joined they are *block*."""
     return [event for event in _EVENT.findall(block) if event]
 
 
@@ -107,7 +107,7 @@ def event_at(block: bytes, at: int) -> bytes:
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield (event name or "", data) for each event of a stream, no data for an empty piece."""
+    """Yield (event name or "", data) for each event of a stream; ("", b"") for an empty piece."""
     for block in blocks(pieces):
         if block:
             yield from decoded(block)
@@ -116,7 +116,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def _encoder() -> Callable[[Any, int], Iterable[str]]:
-    """Return what writes compact JSON, made once: json.dumps makes one for each call."""
+    """Return an encoder for compact JSON, made once: json.dumps makes one for each call."""
     shape = json.JSONEncoder(separators=(",", ":"))
     make: Any = getattr(json.encoder, "c_make_encoder", None)  # CPython's, which is not typed
     if make is None:

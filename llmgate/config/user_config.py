@@ -76,7 +76,7 @@ def _check(given: Mapping[str, Any], path: str, allowed: Allowed) -> None:
         raise _wrong(f"{path}model", "must name one model, without a star.")
     for name in ("api_base", "base_url"):
         if given.get(name) is not None:
-            address_guard.place(given[name], f"user_config.{path}{name}", allowed.private)
+            address_guard.parse(given[name], f"user_config.{path}{name}", allowed.private)
             if not allowed.everything:
                 raise client_credentials.not_allowed(name)
 

@@ -36,7 +36,7 @@ class Gate(NamedTuple):
 
     routes: Routes
     session: http_session.Sender
-    tokens: oauth.Tokens
+    tokens: oauth.TokenCache
     traffic: Traffic
     rules: router_settings.RouterSettings = router_settings.RouterSettings()
     guards: tuple[Guard, ...] = ()
@@ -78,14 +78,14 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
     """Return *deployment* with an access token, if *provider* needs one that it has not."""
     if provider.login and provider.login.needed(deployment):
         with meter.waiting():
-            return _tokens(gate, deployment).logged_in(deployment, provider.login)
+            return _tokens(gate, deployment).with_token(deployment, provider.login)
     return deployment
 
 
-def _tokens(gate: Gate, deployment: Deployment) -> oauth.Tokens:
+def _tokens(gate: Gate, deployment: Deployment) -> oauth.TokenCache:
     """Return where access tokens are kept: those of a client's credentials nowhere."""
     is_theirs = deployment.info.get(client_credentials.BROUGHT)
-    return oauth.Tokens(gate.session) if is_theirs else gate.tokens
+    return oauth.TokenCache(gate.session) if is_theirs else gate.tokens
 
 
 def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:

@@ -147,7 +147,9 @@ class _Turn:
         self._gate, self._wanted, self._meter = gate, wanted, meter
         self._terms = request_options.terms(body, body["model"], gate.rules)
         self._deadline = Deadline(self._terms.seconds(gate.routes.find(body["model"])))
-        session = http_session.Timed(gate.session, self._deadline.left, meter.heard)
+        session = http_session.DeadlineSession(
+            gate.session, self._deadline.remaining, meter.excerpt
+        )
         self._timed = gate._replace(session=session)
         self._guard(body["model"], body)
 
@@ -160,7 +162,7 @@ class _Turn:
             lambda deployment: self._gate.traffic.again(deployment, self._wanted.body),
             self._terms.policy,
             self._terms.fallbacks,
-            self._deadline.left,
+            self._deadline.remaining,
         )
 
     def attempt(self, choice: failover.Choice) -> Attempt:

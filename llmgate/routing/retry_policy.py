@@ -66,7 +66,7 @@ def retriable(error: errors.GateError) -> tuple[bool, bool]:
     if isinstance(error, errors.BadUpstream):
         return False, True
     if isinstance(error, errors.UpstreamError):
-        mendable = error.status in errors.MENDABLE
+        mendable = error.status in errors.TRANSIENT_STATUSES
         asked = retry_after.seconds(error)
         soon = error.status != 429 if asked is None else asked <= SHORT_WAIT
         return mendable and soon, mendable

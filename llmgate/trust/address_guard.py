@@ -1,7 +1,7 @@
-"""The guard of addresses that clients name: public ones only, looked up once and then pinned.
+"""Check the addresses that clients send: public ones only, resolved once and then pinned.
 
-A name is resolved here, every address it has is judged, and the call is connected to the address
-that was judged: a second answer of the name server changes nothing.
+A name is resolved here, all its addresses are checked, and the call is connected to an address
+that was checked: a second answer of the name server (DNS rebinding) changes nothing.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Resolve = Callable[..., list[tuple[Any, ...]]]
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
 _MOST_BYTES = 2048
-_UNSUITED = tuple(
+_NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in ("64:ff9b:1::/48", "fec0::/10", "::/96", "2001::/23", "192.88.99.0/24")
 )
-"""Networks that Python takes for global or that lead to others, and nobody serves models in."""
+"""Networks that Python considers global, or that embed other addresses, and that are refused."""
 
 
-class Place(NamedTuple):
-    """An address in its parts."""
+class Address(NamedTuple):
+    """The parts of a URL that a client sends."""
 
     scheme: str
     host: str
@@ -40,41 +40,41 @@ class Place(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Return it as it is written."""
+        """Return it as a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = self.port == _usual(self.scheme)
-        return f"{self.scheme}://{host}{'' if usual else f':{self.port}'}{self.path}"
+        is_default = self.port == _default_port(self.scheme)
+        return f"{self.scheme}://{host}{'' if is_default else f':{self.port}'}{self.path}"
 
 
-def place(url: Any, name: str, private: bool = False) -> Place:
-    """Return the parts of the *url* that a client gives at *name*; raises InvalidRequest.
+def parse(url: Any, name: str, private: bool = False) -> Address:
+    """Return the parts of *url*, a client's parameter *name*; raises InvalidRequest.
 
-    It must be https, of a host and a path alone; *private* gateways take http and any port.
+    It must be https with only a host and a path; if *private*, http and any port are allowed.
     """
     if not isinstance(url, str) or len(url) > _MOST_BYTES or not url.isascii():
-        raise _wrong(name)
+        raise _invalid(name)
     if not url.isprintable() or any(sign in url for sign in ' \\@?#%"<>^`{|}'):
-        raise _wrong(name)
+        raise _invalid(name)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise _wrong(name) from None
+        raise _invalid(name) from None
     host, scheme = (parts.hostname or "").lower(), parts.scheme.lower()
     path = parts.path.rstrip("/")
     if scheme not in (("http", "https") if private else ("https",)):
-        raise _wrong(name)
+        raise _invalid(name)
     if not (_HOST.fullmatch(host) or _is_ip6(host)) or not _PATH.fullmatch(path):
-        raise _wrong(name)
-    port = port or _usual(scheme)
+        raise _invalid(name)
+    port = port or _default_port(scheme)
     if not private and port != 443 and port < 1024:  # mail and the like
-        raise _wrong(name)
+        raise _invalid(name)
     if any(step in (".", "..") for step in path.split("/")):
-        raise _wrong(name)
-    return Place(scheme, host, port, path)
+        raise _invalid(name)
+    return Address(scheme, host, port, path)
 
 
-def _usual(scheme: str) -> int:
+def _default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
@@ -87,50 +87,50 @@ def _is_ip6(host: str) -> bool:
     return "%" not in host
 
 
-def _wrong(name: str) -> errors.InvalidRequest:
+def _invalid(name: str) -> errors.InvalidRequest:
     return errors.InvalidRequest(
-        f"'{name}' must be an address such as https://host/v1: https, a host in ASCII and a path,"
-        " and nothing else.",
+        f"'{name}' must be a URL such as https://host/v1: https, a host in ASCII and a path, and"
+        " nothing else.",
         param=name,
         code="invalid_address",
     )
 
 
 def pinned(url: str, private: bool = False, resolve: Resolve = socket.getaddrinfo) -> str:
-    """Return the address to connect to for *url*; raises Forbidden if one of it is not public.
+    """Return the IP address to connect to for *url*; raises Forbidden if one is not public.
 
-    Raises Unreachable if there is none.
+    Raises Unreachable if the name cannot be resolved.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    port = parts.port or _usual(parts.scheme)
+    port = parts.port or _default_port(parts.scheme)
     try:
         found = resolve(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise errors.Unreachable(
-            "The host that the request names could not be found. Check api_base."
+            "The host in api_base could not be resolved. Check api_base."
         ) from error
-    given = [str(entry[4][0]) for entry in found]
-    if not given or not (private or all(map(is_public, given))):
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not (private or all(map(is_public, addresses))):
         raise errors.Forbidden(
-            "The host that the request names is not a public one; llmgate sends requests of"
-            " clients only to public addresses.",
+            "The host in api_base is not a public address; llmgate sends requests of clients only"
+            " to public addresses.",
             param="api_base",
             code="client_address_not_allowed",
         )
-    return given[0]
+    return addresses[0]
 
 
 def is_public(text: str) -> bool:
-    """Return whether *text* is an IP address of the public internet, wherever it is hidden in."""
+    """Return whether *text* is a public IP address, also if it is embedded in an IPv6 address."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    inner = _inner(address)
-    if inner is not None:
-        return is_public(str(inner))
-    if any(address.version == net.version and address in net for net in _UNSUITED):
+    embedded = _embedded(address)
+    if embedded is not None:
+        return is_public(str(embedded))
+    if any(address.version == net.version and address in net for net in _NOT_PUBLIC):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
@@ -138,10 +138,10 @@ def is_public(text: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def _inner(
+def _embedded(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 *address* leads to, None if it does not."""
+    """Return the IPv4 address that an IPv6 *address* embeds, None if it embeds none."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:
@@ -153,19 +153,21 @@ def _inner(
 
 
 class Pattern(NamedTuple):
-    """An operator's pattern, in the parts that a `Place` has."""
+    """An operator's pattern, a regular expression for each part of an `Address`."""
 
     scheme: re.Pattern[str]
     host: re.Pattern[str]
     path: re.Pattern[str]
 
-    def fits(self, found: Place) -> bool:
-        """Return whether it allows *found*, each part on its own."""
-        host = found.host if found.port == _usual(found.scheme) else f"{found.host}:{found.port}"
+    def matches(self, address: Address) -> bool:
+        """Return whether it allows *address*, each part on its own."""
+        host = address.host
+        if address.port != _default_port(address.scheme):
+            host += f":{address.port}"
         return bool(
-            self.scheme.fullmatch(found.scheme)
+            self.scheme.fullmatch(address.scheme)
             and self.host.fullmatch(host)
-            and self.path.fullmatch(found.path)
+            and self.path.fullmatch(address.path)
         )
 
 
@@ -176,10 +178,10 @@ _DOT = re.compile(r"(?<!\\)\.(?![*+?{])")
 
 @lru_cache(256)
 def pattern(text: str) -> Pattern:
-    r"""Return the pattern that *text* is, a regular expression for a whole address.
+    r"""Return the pattern in *text*, a regular expression for a whole URL.
 
-    It is cut into scheme, host and path, so that `.*` reaches no further than its part; within a
-    host it ends where a label does, and a dot is a dot. Raises ValueError with what is wrong.
+    It is split into scheme, host and path, so that `.*` matches within its part only; in a host
+    it ends at a label's end, and a dot matches a dot. Raises ValueError with the cause.
     """
     found = _PARTS.fullmatch(text)
     if found is None:
@@ -189,4 +191,4 @@ def pattern(text: str) -> Pattern:
     try:
         return Pattern(re.compile(scheme), re.compile(host, re.I), re.compile(path))
     except re.error as error:
-        raise ValueError(f"is no pattern that can be cut into host and path: {error}") from None
+        raise ValueError(f"cannot be split into host and path: {error}") from None

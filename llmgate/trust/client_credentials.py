@@ -151,7 +151,7 @@ def _elsewhere(
     """Return *deployment* at the client's address, with nothing of ours but what to leave out."""
     if not _names(deployment, allowed):
         raise not_allowed(name)
-    where = address_guard.place(body[name], name, allowed.private)
+    where = address_guard.parse(body[name], name, allowed.private)
     if not _permits(deployment, name, where, allowed):
         raise not_allowed(name)
     given = {key: body[key] for key in SETTINGS if body.get(key) is not None}
@@ -184,7 +184,7 @@ def _names(deployment: Deployment, allowed: Allowed) -> bool:
 
 
 def _permits(
-    deployment: Deployment, name: str, where: address_guard.Place | None, allowed: Allowed
+    deployment: Deployment, name: str, where: address_guard.Address | None, allowed: Allowed
 ) -> bool:
     """Return whether clients may bring *name* for *deployment*, an address *where*."""
     if allowed.everything:
@@ -196,10 +196,10 @@ def _permits(
     return False
 
 
-def _fits(entry: Any, names: set[str], where: address_guard.Place | None) -> bool:
+def _fits(entry: Any, names: set[str], where: address_guard.Address | None) -> bool:
     """Return whether one of the patterns in *entry* is for *names* and allows *where*."""
     found = (str(entry[name]) for name in names if isinstance(entry, Mapping) and name in entry)
-    return where is not None and any(address_guard.pattern(text).fits(where) for text in found)
+    return where is not None and any(address_guard.pattern(text).matches(where) for text in found)
 
 
 def check_patterns(entries: Sequence[Any]) -> None:

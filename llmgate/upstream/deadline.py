@@ -1,4 +1,4 @@
-"""How long a request may take, all its attempts together."""
+"""The time limit of a request, all its attempts included."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 
 class Deadline:
-    """The moment by which an answer has to be there; a stream has only to begin by then."""
+    """The time by which a response must be complete; a stream must only have begun by then."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._end = clock() + seconds
 
-    def left(self) -> float:
-        """Return the seconds that are left, negative if it is past."""
+    def remaining(self) -> float:
+        """Return the remaining seconds, negative after the deadline."""
         return self._end - self._clock()
 
     def lift(self) -> None:
-        """Take it away: the answer has begun."""
+        """Remove the deadline: a stream has begun."""
         self._end = float("inf")

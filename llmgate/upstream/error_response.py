@@ -1,4 +1,4 @@
-"""What an upstream's refusal means to the client."""
+"""Turn an upstream's error response into an error for the client."""
 
 from __future__ import annotations
 
@@ -20,52 +20,51 @@ _FORWARDED = {
     "retry-after-ms": re.compile(_NUMBER),
     "x-should-retry": re.compile(r"true|false"),
 }
-"""Headers that go on to the client, each with what it may say."""
+"""Headers that are forwarded to the client, each with the values it may have."""
 
 _LIMIT = re.compile(r"[\w.,:; -]{1,64}")
-_NOTHING = re.compile(r"(?!)")
+_NO_VALUE = re.compile(r"(?!)")
 
 
 def error(answer: Answer, provider: Provider) -> errors.GateError:
-    """Return the error that an upstream's refusal stands for."""
+    """Return the error for *answer*, whose status is not a success."""
     if not 400 <= answer.status < 600:
         answer.close()
-        return _of_no_use(answer.status, provider)
+        return _bad_status(answer.status, provider)
     found = _failure(answer, provider)
     status = found.status or answer.status
-    refusal = errors.UpstreamError(
+    kind = errors.UpstreamError if found.message else errors.UnexplainedError
+    return kind(
         found.message
-        or f"{provider.name} answered with status {answer.status} and no error in JSON.",
+        or f"{provider.name} returned status {answer.status} without an error message.",
         status=status,
         type=found.type,
         param=found.param,
         code=found.code,
         headers={
-            name: value for name, value in answer.headers.items() if _form(name).fullmatch(value)
+            name: value for name, value in answer.headers.items() if _allowed(name).fullmatch(value)
         },
     )
-    refusal.understood = bool(found.message)
-    return refusal
 
 
-def _form(name: str) -> re.Pattern[str]:
-    """Return what the header called *name* may say to be passed on."""
-    return _LIMIT if name.startswith("x-ratelimit-") else _FORWARDED.get(name, _NOTHING)
+def _allowed(name: str) -> re.Pattern[str]:
+    """Return the values with which the header *name* is forwarded."""
+    return _LIMIT if name.startswith("x-ratelimit-") else _FORWARDED.get(name, _NO_VALUE)
 
 
-def _of_no_use(status: int, provider: Provider) -> errors.BadUpstream:
+def _bad_status(status: int, provider: Provider) -> errors.BadUpstream:
     """Return the error for a *status* that is neither a success nor a failure."""
     if 300 <= status < 400:
         return errors.BadUpstream(
-            f"{provider.name} answered with a redirect ({status}), which llmgate does not follow."
+            f"{provider.name} returned a redirect ({status}), which llmgate does not follow."
             " Check the deployment's api_base.",
             code="upstream_redirect_refused",
         )
-    return errors.BadUpstream(f"{provider.name} answered with status {status}, which says nothing.")
+    return errors.BadUpstream(f"{provider.name} returned unexpected status {status}.")
 
 
 def _failure(answer: Answer, provider: Provider) -> Failure:
-    """Return what the error body of *answer* says; nothing if it cannot be read."""
+    """Return the failure in the body of *answer*; an empty one if it cannot be read."""
     try:
         return provider.failure(json.loads(http_session.body(answer, _LARGEST_ERROR)))
     except (ValueError, RecursionError, errors.GateError):

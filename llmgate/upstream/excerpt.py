@@ -1,7 +1,7 @@
-"""What an upstream said that was of no use, as far as the log may tell of it.
+"""An excerpt of an invalid upstream response for the log.
 
-The words of error pages are told, on one line and not many; of JSON, events and files only what
-they are: they may hold an answer. What repeats the request is not told, nor what may be a secret.
+The text of error pages is logged, on one line and shortened; of JSON, events and files only the
+kind: they may contain an answer. Text that repeats the request or may be a secret is not logged.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from llmgate.contract import Answer
 from llmgate.trust import redaction
 
 _KEPT = 2048  # bytes of an answer
-_LONGEST = 200  # characters that are told
-_LONGEST_REQUEST = 1024 * 1024  # characters in which words of the answer are looked for
-_WINDOW = 12  # characters that request and answer may have in common by chance
-_LEAST = 4  # characters of a text of the request that are not
+_LONGEST = 200  # characters that are logged
+_LONGEST_REQUEST = 1024 * 1024  # characters that are compared with the response
+_WINDOW = 12  # characters that request and response may have in common by chance
+_LEAST = 4  # characters of a text of the request that may not
 _PAGE = re.compile(r"\s*(<\?xml[^>]*>)?\s*<(!doctype\s+html|html|head|body|title|center)\b", re.I)
 _HIDDEN = re.compile(
     r"<(script|style|svg)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", re.I | re.S
 )
 _EVENTS = re.compile(r"(data|event|id|retry)?:")
-_OPAQUE = re.compile(r"[\w+/=-]{24,}")  # no word is that long
+_OPAQUE = re.compile(r"[\w+/=-]{24,}")  # longer than any word
 _NAME = re.compile(r"[\w.-]{1,40}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,120}")
 _TEXTS = ("", "text/plain", "text/xml", "application/xml")
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid", "cf-ray")
 
 
-class Heard:
-    """The last call of an attempt: where it went, and how its answer began."""
+class ResponseExcerpt:
+    """The last call of an attempt: its host, and the beginning of the response."""
 
     def __init__(self) -> None:
         self.clear()
@@ -46,13 +46,13 @@ class Heard:
         self._found: dict[str, Any] = {}
         self._data = bytearray()
 
-    def asked(self, url: str) -> None:
-        """Note that a call goes to *url*."""
+    def record_request(self, url: str) -> None:
+        """Record that a call is sent to *url*."""
         self.clear()
         self._found["host"] = urlsplit(url).netloc.rpartition("@")[2][:253]
 
-    def answered(self, answer: Answer) -> Answer:
-        """Return *answer*, which is noted as its pieces are read."""
+    def record_response(self, answer: Answer) -> Answer:
+        """Return *answer*, whose beginning is recorded while it is read."""
         self._found["status"] = answer.status
         kind = answer.headers.get("content-type", "")
         if _PRINTABLE.fullmatch(kind):
@@ -60,10 +60,10 @@ class Heard:
         given = [answer.headers[name] for name in _REQUEST_IDS if name in answer.headers]
         if given and _PRINTABLE.fullmatch(given[0]):
             self._found["request_id"] = given[0]
-        return answer._replace(pieces=self._noted(answer.pieces))
+        return answer._replace(pieces=self._recorded(answer.pieces))
 
-    def _noted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield *pieces*, the first of them noted."""
+    def _recorded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield *pieces*; the first bytes are recorded."""
         data = self._data
         for piece in pieces:
             data += piece[: _KEPT - len(data)]
@@ -72,26 +72,26 @@ class Heard:
                 break
         yield from pieces
 
-    def told(self, words: bool, request: Any, secrets: Iterable[str]) -> dict[str, Any]:
-        """Return what the log tells of it: with its *words*, less *secrets* and *request*."""
-        if not words or "status" not in self._found:
+    def log_fields(self, with_text: bool, request: Any, secrets: Iterable[str]) -> dict[str, Any]:
+        """Return the fields for the log: the text if *with_text*, without *secrets*."""
+        if not with_text or "status" not in self._found:
             return dict(self._found)
-        said, is_theirs = _words(bytes(self._data), self._found)
-        if is_theirs:
-            said = " ".join(said.split())[:_LONGEST] or "(no words)"
-            said = _OPAQUE.sub("***", redaction.clean(_without(said, request), secrets))
-        return {**self._found, "said": said}
+        text, is_own = _text(bytes(self._data), self._found)
+        if is_own:
+            text = " ".join(text.split())[:_LONGEST] or "(no text)"
+            text = _OPAQUE.sub("***", redaction.clean(_without(text, request), secrets))
+        return {**self._found, "said": text}
 
 
-def _words(data: bytes, found: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return what the beginning of an answer says, and whether these are its own words.
+def _text(data: bytes, found: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return a text for the log, and whether it is the response's own.
 
-    They are for a page and for the text of a refusal.
+    It is for an HTML page and for the plain text of an error response.
     """
     text = data.decode("utf-8", "replace").lstrip("\ufeff")
     kind = found.get("content_type", "").partition(";")[0].strip().lower()
     if not text.strip():
-        return "(nothing)", False
+        return "(empty)", False
     if kind == "text/html" or _PAGE.match(text):
         return html.unescape(_HIDDEN.sub(" ", text)), True
     if kind.endswith("json") or text.lstrip()[0] in '{["':
@@ -104,11 +104,11 @@ def _words(data: bytes, found: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def _shape(data: bytes) -> str:
-    """Return what kind of JSON *data* is, without its values."""
+    """Return the kind of JSON in *data*, without its values."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return f"({_size(data)} of JSON, cut or broken)"
+        return f"({_size(data)} of JSON, incomplete)"
     if isinstance(value, dict):
         names = [name for name in list(value)[:8] if _NAME.fullmatch(name)]
         return f"(a JSON object: {', '.join(names) or 'empty'})"
@@ -118,24 +118,24 @@ def _shape(data: bytes) -> str:
 
 
 def _size(data: bytes) -> str:
-    """Return how many bytes of an answer were read."""
+    """Return how many bytes of a response were read."""
     return f"{len(data)} bytes" if len(data) < _KEPT else "many bytes"
 
 
-def _without(words: str, request: Any) -> str:
-    """Return *words*, or a note in their place if they repeat what is in *request*."""
-    texts = [text for text in _texts(request) if len(text) >= _LEAST]
+def _without(text: str, request: Any) -> str:
+    """Return *text*, or a note instead if it repeats something in *request*."""
+    texts = [each for each in _texts(request) if len(each) >= _LEAST]
     if sum(map(len, texts)) > _LONGEST_REQUEST:
-        return "(not told: the request is long)"
-    plain = words.casefold()
-    asked = [" ".join(text.casefold().split()) for text in texts]
+        return "(not shown: the request is long)"
+    plain = text.casefold()
+    requested = [" ".join(each.casefold().split()) for each in texts]
     windows = [plain[at : at + _WINDOW] for at in range(0, len(plain) - _WINDOW + 1, _WINDOW // 2)]
-    repeated = (text in plain or any(window in text for window in windows) for text in asked)
-    return "(not told: it repeats the request)" if any(repeated) else words
+    repeated = (each in plain or any(window in each for window in windows) for each in requested)
+    return "(not shown: it repeats the request)" if any(repeated) else text
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts in *value*, but for the name of the model and the words of the format."""
+    """Yield the texts in *value*, except the model's name and the format's own members."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Headers that the configuration and the client add to a call."""
+"""`extra_headers` of the configuration and of the client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OWN_HEADERS = re.compile(
 
 
 def completed(call: Call, deployment: Deployment, body: Body) -> Call:
-    """Return *call* with the headers that the configuration and the client add, less our own."""
+    """Return *call* with the extra headers of *deployment* and *body*, but not our own."""
     extra = {}
     for source in (deployment.settings, body):
         named = source.get("extra_headers")

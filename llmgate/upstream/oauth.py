@@ -21,16 +21,16 @@ class _Token(NamedTuple):
     until: float  # on the monotonic clock
 
 
-class Tokens:
-    """The tokens that were fetched, by the credentials that they were fetched with."""
+class TokenCache:
+    """Access tokens by the credentials they were fetched with."""
 
     def __init__(self, session: http_session.Sender) -> None:
         self._session = session
         self._lock = threading.Lock()
         self._kept: dict[bytes, _Token] = {}
 
-    def logged_in(self, deployment: Deployment, login: Login) -> Deployment:
-        """Return *deployment* with an access token as its key, fetched if there is none.
+    def with_token(self, deployment: Deployment, login: Login) -> Deployment:
+        """Return *deployment* with an access token as its key, fetched if necessary.
 
         Raises UpstreamError if the credentials are refused.
         """
@@ -39,10 +39,10 @@ class Tokens:
         with self._lock:
             kept = self._kept.get(identity)
             if kept is None or kept.until < time.monotonic():
-                kept = self._kept[identity] = self._fetched(deployment, login)
+                kept = self._kept[identity] = self._fetch(deployment, login)
         return deployment._replace(api_key=kept.text)
 
-    def _fetched(self, deployment: Deployment, login: Login) -> _Token:
+    def _fetch(self, deployment: Deployment, login: Login) -> _Token:
         """Return a new token."""
         answer = self._session.send(login.call(deployment), min(deployment.timeout, 30.0))
         data = http_session.body(answer)

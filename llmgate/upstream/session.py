@@ -1,6 +1,6 @@
-"""The way out: sends calls over pooled connections and reads answers as they arrive.
+"""HTTP session for upstreams: sends calls over pooled connections, streams the responses.
 
-The only module that knows `requests` and `urllib3`, beside `connections`.
+Only this module and `connections` import `requests` and `urllib3`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from llmgate.inbound import disconnect
 from llmgate.upstream import connections
 from llmgate.upstream import http1
 from llmgate.upstream import http1_head
-from llmgate.upstream.excerpt import Heard
+from llmgate.upstream.excerpt import ResponseExcerpt
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds to reach an upstream."""
+"""Connect timeout in seconds."""
 
 LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes that a whole answer may have."""
+"""The maximum size of a whole response body in bytes."""
 
 _BLOCK = 65536
 _ILLEGAL = re.compile(r"[^\t\x20-\x7e]")
@@ -61,7 +61,7 @@ _NEVER_CONNECTED = (
 
 
 class Session:
-    """Connections to upstreams, kept open; safe for threads, and for a fork before first use."""
+    """Pooled connections to upstreams; thread-safe, and fork-safe before the first use."""
 
     def __init__(self, most_kept: int = 64) -> None:
         self._adapter = connections.Adapter(_MOST_ORIGINS, most_kept, pool_block=False)
@@ -72,12 +72,12 @@ class Session:
         call: Call,
         timeout: float,
         address: str | None = None,
-        left: Callable[[], float] = lambda: math.inf,
+        remaining: Callable[[], float] = lambda: math.inf,
     ) -> Answer:
-        """Return the answer to *call*, its body still to come; *timeout* is the longest silence.
+        """Return the response to *call*, its body not yet read; *timeout* is the idle timeout.
 
-        With *address* it goes there, on a connection of its own, whatever the host resolves to.
-        *left* are the seconds that there are in all, asked for before each wait.
+        With *address* the call goes there, on its own connection, whatever the host resolves to.
+        *remaining* returns the seconds until the request's deadline; every wait obeys it.
         Raises Unreachable, UpstreamTimeout, BadUpstream.
         """
         if address is not None:
@@ -85,16 +85,16 @@ class Session:
             own = {"Host": host, "Connection": "close"}
             call = call._replace(headers={**call.headers, **own})
         try:
-            return self._asked(call, timeout, address, left)
+            return self._send(call, timeout, address, remaining)
         except http1.Stale:  # once more on a new connection: not a byte of an answer had come
-            return self._asked(call, timeout, address, left, fresh=True)
+            return self._send(call, timeout, address, remaining, fresh=True)
 
-    def _asked(
+    def _send(
         self,
         call: Call,
         timeout: float,
         address: str | None,
-        left: Callable[[], float],
+        remaining: Callable[[], float],
         fresh: bool = False,
     ) -> Answer:
         """Return the answer to *call*; raises exchange.Stale if a kept connection gives none.
@@ -104,7 +104,7 @@ class Session:
         """
 
         def patience() -> float:
-            return min(timeout, left())
+            return min(timeout, remaining())
 
         seconds = max(0.001, patience())
         headers = _headers(call)
@@ -163,38 +163,39 @@ def _from_the_start(data: bytes | SpooledFile) -> bytes | SpooledFile:
 
 
 class Sender(Protocol):
-    """A session, or what limits one."""
+    """A session, or one with a deadline."""
 
     def send(
         self,
         call: Call,
         timeout: float,
         address: str | None = None,
-        left: Callable[[], float] = lambda: math.inf,
+        remaining: Callable[[], float] = lambda: math.inf,
     ) -> Answer:
         """Return the answer to *call*, as `Session.send` does."""
 
 
-class Timed:
-    """A session whose answers have to be there before *left* has come to nothing.
+class DeadlineSession:
+    """A session that obeys a deadline and records each response in *excerpt*."""
 
-    What they are is noted in *heard*.
-    """
-
-    def __init__(self, session: Sender, left: Callable[[], float], heard: Heard) -> None:
-        self._session, self._left, self._heard = session, left, heard
+    def __init__(
+        self, session: Sender, remaining: Callable[[], float], excerpt: ResponseExcerpt
+    ) -> None:
+        self._session, self._remaining, self._excerpt = session, remaining, excerpt
 
     def send(
         self,
         call: Call,
         timeout: float,
         address: str | None = None,
-        left: Callable[[], float] = lambda: math.inf,
+        remaining: Callable[[], float] = lambda: math.inf,
     ) -> Answer:
         """Return the answer to *call*, as `Session.send` does."""
-        self._heard.asked(call.url)
-        answer = self._session.send(call, timeout, address, lambda: min(left(), self._left()))
-        return self._heard.answered(answer)
+        self._excerpt.record_request(call.url)
+        answer = self._session.send(
+            call, timeout, address, lambda: min(remaining(), self._remaining())
+        )
+        return self._excerpt.record_response(answer)
 
 
 def _answer(made: http1.Exchange, head: http1_head.Head) -> Answer:

@@ -32,7 +32,7 @@ def test_token_ids_are_text(ids: list[int], wanted: str) -> None:
 
 @pytest.mark.parametrize("id", [-1, 100256, 2**40])
 def test_what_is_no_token_is_refused(id: int) -> None:
-    with pytest.raises(errors.InvalidRequest, match=f"{id} is no token") as caught:
+    with pytest.raises(errors.InvalidRequest, match=f"{id} is not in cl100k_base") as caught:
         cl100k.text([9906, id])
 
     assert caught.value.param == "input"

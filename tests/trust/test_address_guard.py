@@ -21,7 +21,7 @@ SEED = r"^https://litellm.*direct\.fireworks\.ai/v1$"
 def permits(text: str, url: str) -> bool:
     """Return whether the pattern *text* and the guard let *url* through."""
     try:
-        return address_guard.pattern(text).fits(address_guard.place(url, "api_base"))
+        return address_guard.pattern(text).matches(address_guard.parse(url, "api_base"))
     except errors.InvalidRequest:
         return False
 
@@ -121,7 +121,7 @@ def test_a_pattern_that_cannot_be_cut_is_refused(text: str) -> None:
 )
 def test_what_is_no_plain_address_is_refused(url: Any) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        address_guard.place(url, "api_base")
+        address_guard.parse(url, "api_base")
 
     assert (caught.value.param, caught.value.code) == ("api_base", "invalid_address")
 
@@ -152,7 +152,7 @@ def test_what_is_public_is_known(text: str) -> None:
 )
 def test_every_way_to_write_a_private_address_is_refused(host: str) -> None:
     with pytest.raises(errors.GateError) as caught:
-        address_guard.pinned(address_guard.place(f"https://{host}/v1", "api_base").url)
+        address_guard.pinned(address_guard.parse(f"https://{host}/v1", "api_base").url)
 
     assert caught.value.status in (400, 403, 503)
     assert caught.value.status == 403 or not host.startswith("127.0")

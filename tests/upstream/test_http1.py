@@ -104,7 +104,7 @@ def test_a_body_that_is_taken_too_slowly_ends_in_time() -> None:
         end = time.monotonic() + 1
         with pytest.raises(errors.UpstreamTimeout):
             gate.Session().send(
-                Call("POST", url, {}, LARGE), 5.0, left=lambda: end - time.monotonic()
+                Call("POST", url, {}, LARGE), 5.0, remaining=lambda: end - time.monotonic()
             )
         late = time.monotonic() - end
         over.set()
