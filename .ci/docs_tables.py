@@ -170,15 +170,26 @@ def resources() -> str:
 
 
 def packages() -> str:
-    """Return which package may import which, from the test that checks it."""
+    """Return which package may import which, from the test that checks it, and what it holds."""
     tree = ast.parse((ROOT / "tests" / "test_floors.py").read_text(encoding="utf-8"))
     found = next(
         node.value
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ALLOWED"
     )
-    rows = ((f"`{name}`", code(names.split())) for name, names in ast.literal_eval(found).items())
-    return table(("package", "may import, besides its own modules"), rows)
+    rows = (
+        (f"`{name}`", _holds(name), code(names.split()))
+        for name, names in ast.literal_eval(found).items()
+    )
+    return table(("package", "contents", "may import, besides its own modules"), rows)
+
+
+def _holds(name: str) -> str:
+    """Return the first line of the docstring of the package or module *name*."""
+    path = ROOT / "llmgate" / name
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return doc.partition("\n")[0]
 
 
 TABLES = {

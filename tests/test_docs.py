@@ -2,7 +2,8 @@
 
 On the pages, a block is introduced by a comment: `<!-- run -->` has bash or Python run against a
 real gateway (`run: name` and `output: name` go together), `<!-- check -->` tries commands with
---check, `<!-- librechat -->` marks YAML that is no configuration of ours.
+--check, `<!-- librechat -->` marks YAML that is not a configuration of ours, `<!-- row -->` is a
+row of providers.compatible and `<!-- module: name -->` the text of a module.
 """
 
 from __future__ import annotations
@@ -16,15 +17,22 @@ import runpy
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from typing import NamedTuple
 
 import pytest
 import yaml
+from flask.testing import FlaskClient
+from testing import answers
+from testing import inprocess
+from testing import openai_bodies
 from testing.gateway import KEPT
 from testing.gateway import Gateway
+from testing.upstream import Upstream
 
 from llmgate import config
 from llmgate import gunicorn_conf
@@ -32,6 +40,9 @@ from llmgate.accounting import records
 from llmgate.accounting import request_log
 from llmgate.cli import main
 from llmgate.contract import Deployment
+from llmgate.contract import Row
+from llmgate.providers import PROVIDERS
+from llmgate.providers import compatible
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -175,6 +186,85 @@ def test_librechats_example_is_that_of_the_page() -> None:
 
     assert yaml.safe_load(text) == yaml.safe_load(shown)
     assert yaml.safe_load(text)["endpoints"]["custom"][0]["baseURL"].endswith(":4000/v1")
+
+
+ASKS = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
+
+
+def replies(client: FlaskClient, model: str) -> tuple[Any, list[Any]]:
+    """Return the answer to a chat with *model*, and the content of each chunk of a stream."""
+    whole = inprocess.posted(client, {**ASKS, "model": model}).get_json()
+    streamed = inprocess.posted(client, {**ASKS, "model": model, "stream": True})
+    chunks = inprocess.chunks(streamed)
+    assert chunks.pop() == inprocess.DONE
+    return whole, [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
+
+
+def test_the_row_of_the_docs_is_a_provider(
+    app_for: Callable[..., FlaskClient], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [text] = [block.text for block in BLOCKS if block.mark == "row"]
+    for name, row in eval(text, {"Row": Row}).items():
+        monkeypatch.setitem(dict_of(PROVIDERS), name, compatible.provider(name, row))
+    upstream.plays(
+        answers.json_answer(openai_bodies.chat_completion("Hello")),
+        answers.sse(openai_bodies.chat_chunks("Hello")),
+    )
+    client = app_for({}, EXAMPLE_API_KEY="k", EXAMPLE_API_BASE=upstream.url)
+
+    whole, contents = replies(client, "example/some-model")
+
+    assert whole["choices"][0]["message"]["content"] == "Hello"
+    assert "".join(each or "" for each in contents) == "Hello"
+    assert [seen.path for seen in upstream.requests] == ["/chat/completions"] * 2
+    assert json.loads(upstream.requests[0].body)["model"] == "some-model"
+
+
+def test_the_provider_of_the_docs_answers(
+    app_for: Callable[..., FlaskClient], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {}
+    for block in BLOCKS:
+        kind, _, name = block.mark.partition(": ")
+        if (block.page, kind) == ("add-a-provider.md", "module"):
+            made[name] = module = ModuleType(name)
+            exec(compile(block.text, name, "exec"), module.__dict__)
+            monkeypatch.setitem(sys.modules, name, module)
+            package, _, short = name.rpartition(".")
+            monkeypatch.setattr(sys.modules[package], short, module, raising=False)
+    parrot = made["llmgate.providers.parrot"].PARROT
+    monkeypatch.setitem(dict_of(PROVIDERS), parrot.name, parrot)
+    used = {"in": 3, "out": 2}
+    upstream.plays(
+        answers.json_answer({"id": "p-1", "text": "Hello", "stop": "limit", "used": used}),
+        answers.sse([{"text": "Hel"}, {"text": "lo"}, {"stop": "end", "used": used}], done=False),
+        answers.json_answer({"problem": "no such model"}, 404),
+        answers.sse([{"text": "Hel"}], done=False),
+    )
+    client = app_for({}, PARROT_API_KEY="k", PARROT_API_BASE=upstream.url)
+
+    whole, contents = replies(client, "parrot/grey")
+    missing = inprocess.posted(client, {**ASKS, "model": "parrot/grey"})
+    cut = inprocess.posted(client, {**ASKS, "model": "parrot/grey", "stream": True})
+
+    assert whole["choices"][0]["message"]["content"] == "Hello"
+    assert whole["choices"][0]["finish_reason"] == "length"
+    assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert contents == ["Hel", "lo", None]
+    assert json.loads(upstream.requests[0].body) == {
+        "model": "grey",
+        "turns": [{"role": "user", "text": "Hi"}],
+        "max_output": 5,
+    }
+    assert upstream.requests[0].headers["authorization"] == "Bearer k"
+    assert (missing.status_code, missing.get_json()["error"]["message"]) == (404, "no such model")
+    assert inprocess.chunks(cut)[-1]["error"]["code"] == "upstream_cut_short"
+
+
+def dict_of(providers: Any) -> dict[str, Any]:
+    """Return the registry of *providers* as what it is: a dict, that a test may add to."""
+    assert isinstance(providers, dict)
+    return providers
 
 
 def test_the_readmes_first_lines_are_two_commands_and_a_request() -> None:
