@@ -1,4 +1,4 @@
-"""What answers on providers' own wires say was used, found in pieces of their bytes.
+"""Usage in the responses of providers' own wires, found in pieces of their bytes.
 
 The bytes may be JSON, server-sent events or an AWS event stream: what is looked for is JSON in all
 of them, but for InvokeModel's chunks, which hold it in base64.
@@ -30,7 +30,7 @@ _CHUNK = re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/]+={0,2})"')
 
 
 def usage(data: bytes) -> Usage:
-    """Return what the reports in *data* say, later ones over earlier ones; empty if it has none."""
+    """Return the usage reported in *data*, later reports over earlier ones."""
     found: dict[str, float] = {}
     for text in (data, *_chunks(data)):
         for name, report in _REPORT.findall(text):
@@ -39,7 +39,7 @@ def usage(data: bytes) -> Usage:
 
 
 def model(data: bytes) -> str | None:
-    """Return the model that *data* first says it is from."""
+    """Return the model named first in *data*."""
     for text in (data, *_chunks(data)):
         found = _MODEL.search(text)
         if found:
@@ -57,52 +57,52 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def _understood(name: bytes, report: bytes) -> Usage:
-    """Return what the JSON *report* called *name* says; empty if it is none that is known."""
+    """Return the usage in the JSON *report* called *name*; empty if it is unknown."""
     try:
-        said = json.loads(report)
+        raw = json.loads(report)
     except (ValueError, RecursionError):
         return {}
     if name == b"usageMetadata":
-        return _of(gemini_usage.usage, said)
-    reader = next((read for mark, read in _READERS if mark in said), None)
-    return _of(reader, said) if reader else {}
+        return _of(gemini_usage.usage, raw)
+    reader = next((read for mark, read in _READERS if mark in raw), None)
+    return _of(reader, raw) if reader else {}
 
 
-def _of(read: Callable[[Mapping[str, Any]], Mapping[str, Any]], said: Mapping[str, Any]) -> Usage:
-    """Return the usage that *read* finds in *said*; empty if a count is none."""
+def _of(read: Callable[[Mapping[str, Any]], Mapping[str, Any]], raw: Mapping[str, Any]) -> Usage:
+    """Return the usage that *read* finds in *raw*; empty if a count is invalid."""
     try:
-        return openai_wire.usage({"usage": read(said)})
+        return openai_wire.usage({"usage": read(raw)})
     except (TypeError, AttributeError, KeyError):
         return {}
 
 
-def _billed(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _billed(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return Cohere's counts: those that are billed."""
-    return dict(cohere.usage({"usage": said}))
+    return dict(cohere.usage({"usage": raw}))
 
 
-def _converse(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _converse(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the counts of Converse, which counts apart what is cached."""
     counts = {
-        "input_tokens": said.get("inputTokens") or 0,
-        "cache_read_input_tokens": said.get("cacheReadInputTokens") or 0,
-        "cache_creation_input_tokens": said.get("cacheWriteInputTokens") or 0,
-        "output_tokens": said.get("outputTokens") or 0,
+        "input_tokens": raw.get("inputTokens") or 0,
+        "cache_read_input_tokens": raw.get("cacheReadInputTokens") or 0,
+        "cache_creation_input_tokens": raw.get("cacheWriteInputTokens") or 0,
+        "output_tokens": raw.get("outputTokens") or 0,
     }
     return anthropic_usage.chat_usage(counts)
 
 
-def _invoked(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _invoked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the counts of InvokeModel's last chunk."""
     return {
-        "prompt_tokens": said.get("inputTokenCount"),
-        "completion_tokens": said.get("outputTokenCount"),
+        "prompt_tokens": raw.get("inputTokenCount"),
+        "completion_tokens": raw.get("outputTokenCount"),
     }
 
 
-def _anthropic(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return Anthropic's counts; the end of a stream need not tell those of the prompt again."""
-    found = dict(anthropic_usage.chat_usage(said))
+def _anthropic(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return Anthropic's counts; the end of a stream may omit those of the prompt."""
+    found = dict(anthropic_usage.chat_usage(raw))
     if not found["prompt_tokens"]:
         return {"completion_tokens": found["completion_tokens"]}
     return found

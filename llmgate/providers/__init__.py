@@ -66,7 +66,7 @@ _BARE_NAMES = {
 
 
 def serving(deployment: Deployment) -> Provider:
-    """Return the provider of *deployment*, as it serves the deployment's model."""
+    """Return the provider of *deployment*, for the deployment's model."""
     provider = PROVIDERS[deployment.provider]
     return provider.for_model(deployment) if provider.for_model else provider
 

@@ -25,7 +25,7 @@ from llmgate.providers import credentials
 
 _KEY_ENV = ("ANTHROPIC_API_KEY",)
 VERSION = "2023-06-01"
-"""The API's version for requests that name none: the next one takes no temperature at all."""
+"""The default version of the API: the next one supports no temperature."""
 
 _OURS = frozenset(("authorization", "x-api-key"))
 
@@ -41,9 +41,9 @@ def url(deployment: Deployment, path: str) -> str:
 
 
 def _chat(body: Body, deployment: Deployment) -> Call:
-    """Return the call that asks Claude for what the chat *body* asks for."""
-    asked = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
-    return openai_wire.json_call(url(deployment, "/messages"), asked)
+    """Return the call for the chat *body*."""
+    request = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
+    return openai_wire.json_call(url(deployment, "/messages"), request)
 
 
 def _parsed(message: Any, deployment: Deployment) -> Reply:

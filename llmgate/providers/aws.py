@@ -18,7 +18,7 @@ from llmgate.contract import Deployment
 from llmgate.providers import aws_sigv4
 
 DEFAULT_REGION = "us-west-2"
-"""The region where none is named: LiteLLM's."""
+"""The default region, as LiteLLM's."""
 
 ENV: Mapping[str, tuple[str, ...]] = {
     "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
@@ -71,8 +71,8 @@ def signed(call: Call, deployment: Deployment, service: str) -> Call:
     access, secret = settings.get("aws_access_key_id"), settings.get("aws_secret_access_key")
     if not access or not secret:
         raise errors.Unauthorized(
-            f"There are no AWS keys for provider {deployment.provider}: set AWS_ACCESS_KEY_ID and"
-            " AWS_SECRET_ACCESS_KEY where llmgate runs, or aws_access_key_id and"
+            f"Missing AWS keys for provider {deployment.provider}: set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY in the environment, or aws_access_key_id and"
             " aws_secret_access_key in litellm_params. Roles and profiles are not supported.",
             code="missing_provider_key",
         )

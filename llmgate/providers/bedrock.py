@@ -72,13 +72,13 @@ def _embed(body: Body, deployment: Deployment) -> Call:
     return credentials.with_headers(call, Accept="application/json")
 
 
-def _embedded(said: Any, deployment: Deployment) -> Reply:
-    """Return the embeddings that the deployment's model *said*."""
-    return bedrock_embeddings.reply(said, bedrock_request.bare(deployment.model))
+def _embedded(raw: Any, deployment: Deployment) -> Reply:
+    """Return the embeddings in the response *raw*."""
+    return bedrock_embeddings.reply(raw, bedrock_request.bare(deployment.model))
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
-    """Return *call* with the deployment's API key or, if it has none, its signature."""
+    """Return *call* with the deployment's API key or, without one, its signature."""
     if deployment.api_key:
         return credentials.with_headers(call, Authorization=f"Bearer {deployment.api_key}")
     return aws.signed(call, deployment, "bedrock")

@@ -31,7 +31,7 @@ from llmgate.providers import aws
 from llmgate.providers import bedrock
 
 VERSION = "bedrock-2023-05-31"
-"""The version of Anthropic's API, for bodies that name none."""
+"""The default version of Anthropic's API."""
 
 _CLAUDE = "anthropic.claude"  # in the names of its models
 _relay = anthropic_relay.relay(anthropic_relay.ANTHROPIC)
@@ -44,9 +44,9 @@ def _messages(body: Body, deployment: Deployment) -> Call:
 
 
 def _invoked(body: Body) -> Body:
-    """Return what InvokeModel takes of a *body* in Anthropic's own shape."""
-    asked = {"anthropic_version": VERSION, **anthropic_betas.at_aws(body)}
-    return {key: value for key, value in asked.items() if key not in ("model", "stream")}
+    """Return InvokeModel's request for a *body* in Anthropic's shape."""
+    request = {"anthropic_version": VERSION, **anthropic_betas.at_aws(body)}
+    return {key: value for key, value in request.items() if key not in ("model", "stream")}
 
 
 def _count(body: Body, deployment: Deployment) -> Call:
@@ -54,19 +54,19 @@ def _count(body: Body, deployment: Deployment) -> Call:
 
     It knows foundation models alone: none by the inference profiles that they are invoked by.
     """
-    asked = {"max_tokens": 1, **_invoked(body)}
+    request = {"max_tokens": 1, **_invoked(body)}
     model = bedrock.name(deployment)
     there = aws.region_of(deployment.model)
     model = f"{there}/" * bool(there) + model[model.index(_CLAUDE) :]
     settings = {key: value for key, value in deployment.settings.items() if key != "model_id"}
     url = bedrock.url(deployment._replace(model=model, settings=settings), "count-tokens")
-    packed = base64.b64encode(openai_wire.encoded(asked)).decode()
+    packed = base64.b64encode(openai_wire.encoded(request)).decode()
     return openai_wire.json_call(url, {"input": {"invokeModel": {"body": packed}}})
 
 
-def _counted(said: Any, deployment: Deployment) -> Reply:
+def _counted(raw: Any, deployment: Deployment) -> Reply:
     """Return Anthropic's count of tokens."""
-    return {"input_tokens": said["inputTokens"]}
+    return {"input_tokens": raw["inputTokens"]}
 
 
 def _relayed(
@@ -98,7 +98,7 @@ BEDROCK_CLAUDE = bedrock.BEDROCK._replace(
 
 
 def _variant(deployment: Deployment) -> Provider:
-    """Return how Bedrock serves the deployment's model."""
+    """Return Bedrock's provider for the deployment's model."""
     return BEDROCK_CLAUDE if _CLAUDE in bedrock.name(deployment) else bedrock.BEDROCK
 
 

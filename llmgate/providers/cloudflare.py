@@ -43,7 +43,7 @@ def _models_url(deployment: Deployment) -> str:
     if not account:
         raise errors.GateError(
             "Cloudflare needs account_id: set it in litellm_params, or"
-            f" {_ACCOUNT_ENV[0]} where llmgate runs.",
+            f" {_ACCOUNT_ENV[0]} in the environment.",
             code="missing_provider_setting",
         )
     return f"{base}/accounts/{quote(str(account), safe='')}/ai/v1"
@@ -71,12 +71,12 @@ _FAILURES: Mapping[Any, Failure] = {
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says: Cloudflare's envelope, or an error of OpenAI's shape."""
-    told = body.get("errors") if isinstance(body, dict) else None
-    if not (isinstance(told, list) and told and isinstance(told[0], dict)):
+    """Return the failure for an error *body*: Cloudflare's envelope, or OpenAI's shape."""
+    listed = body.get("errors") if isinstance(body, dict) else None
+    if not (isinstance(listed, list) and listed and isinstance(listed[0], dict)):
         return openai_wire.failure(body)
-    found = openai_wire.failure({"error": told[0]})
-    known = _FAILURES.get(told[0].get("code"))
+    found = openai_wire.failure({"error": listed[0]})
+    known = _FAILURES.get(listed[0].get("code"))
     return known._replace(message=found.message) if known else found
 
 

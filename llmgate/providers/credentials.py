@@ -19,8 +19,8 @@ def with_headers(call: Call, **headers: str) -> Call:
 def missing(deployment: Deployment, env: Sequence[str]) -> errors.Unauthorized:
     """Return the error for a deployment without a key, which *env* could have held."""
     return errors.Unauthorized(
-        f"There is no API key for provider {deployment.provider}: set {' or '.join(env)} where"
-        " llmgate runs, or litellm_params.api_key in its configuration.",
+        f"Missing API key for provider {deployment.provider}: set {' or '.join(env)} in the"
+        " environment, or litellm_params.api_key in the configuration.",
         code="missing_provider_key",
     )
 

@@ -1,4 +1,4 @@
-"""Databricks' model serving: endpoints of a workspace, asked on OpenAI's wire by their names.
+"""Databricks' model serving: endpoints of a workspace, on OpenAI's wire.
 
 Source: https://docs.databricks.com/aws/en/machine-learning/model-serving/score-foundation-models
 """

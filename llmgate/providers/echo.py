@@ -1,4 +1,4 @@
-"""A provider inside the gate: it answers with what it was told, so that clients can be tried.
+"""A provider inside the gate that echoes the request, for trying clients.
 
 It speaks OpenAI's wire like an upstream would, in bytes, so that every layer is exercised. One
 word with the space before it is one token.
@@ -115,7 +115,7 @@ def _times(body: Mapping[str, Any]) -> int:
 
 
 def _usage(body: Mapping[str, Any], words: list[str]) -> dict[str, int]:
-    """Return the counts of what was told and of what is answered, in all choices."""
+    """Return the token counts of the prompt and of all choices."""
     told = [text_of(message.get("content")) for message in body.get("messages", ())]
     asked = sum(len(tokens(text)) for text in told or [_prompt(body)])
     said = len(words) * _times(body)
@@ -223,7 +223,7 @@ def _base_url(settings: Mapping[str, Any]) -> str:
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
-    """Return *call*: nobody has to be told who asks."""
+    """Return *call*: no authorization is needed."""
     return call
 
 

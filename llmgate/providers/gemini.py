@@ -45,7 +45,7 @@ def resource(model: str, collection: str) -> str:
     """
     steps = model.split("/")
     if not all(step.strip(".") for step in steps):
-        raise errors.InvalidRequest(f"'{model}' is no name of a model of Google's.", param="model")
+        raise errors.InvalidRequest(f"'{model}' is not a valid Google model name.", param="model")
     path = "/".join(quote(step, safe="@") for step in steps)
     return path if len(steps) > 1 else f"{collection}/{path}"
 

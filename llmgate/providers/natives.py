@@ -39,7 +39,7 @@ class Native(NamedTuple):
 
 
 def resource_url(path: str, deployment: Deployment) -> str:
-    """Return where a resource of OpenAI's API is, `files/file-1` say, of whatever provider."""
+    """Return where a resource of OpenAI's API is, `files/file-1` for instance, at any provider."""
     return _RESOURCES.get(deployment.provider, _below_base)(quote(path, safe=_SAFE), deployment)
 
 
@@ -98,7 +98,7 @@ def _vertex(path: str, deployment: Deployment) -> str:
     if found:
         _check_project(found[1], deployment)
         if not _LOCATION.fullmatch(found[2]):
-            raise errors.InvalidRequest("The path names a location that there cannot be.")
+            raise errors.InvalidRequest("Invalid location in the path.")
         if base == vertex.base_url(deployment.settings):
             base = vertex.base_url({**deployment.settings, "vertex_location": found[2]})
     version, slash, below = path.partition("/")
@@ -114,13 +114,13 @@ def _check_project(project: str, deployment: Deployment) -> None:
     own = _project(deployment)
     if own is not None and project != own:
         raise errors.Forbidden(
-            f"The path names a project that is not this gateway's: write projects/{own}.",
+            f"The path names another project: use projects/{own}.",
             code="project_not_allowed",
         )
 
 
 def _project(deployment: Deployment) -> str | None:
-    """Return the deployment's project, None if nothing says which it is."""
+    """Return the deployment's project, None if it is unknown."""
     settings = deployment.settings
     return settings.get("vertex_project") or vertex_login.project(settings)
 

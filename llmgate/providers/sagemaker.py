@@ -81,18 +81,18 @@ def _embed(body: Body, deployment: Deployment) -> Call:
 _FIELDS = ("embedding", "embeddings", "vectors", "predictions", "data")
 
 
-def _embedded(said: Any, deployment: Deployment) -> Reply:
-    """Return the embeddings that a container *said*: bare, or in a field of a usual name.
+def _embedded(raw: Any, deployment: Deployment) -> Reply:
+    """Return the embeddings in a container's response *raw*: a list, or a field of a common name.
 
     Its tokens are counted only by containers that speak OpenAI's embeddings.
     """
-    found = said
-    if isinstance(said, dict):
-        found = said[next((field for field in _FIELDS if field in said), _FIELDS[0])]
+    found = raw
+    if isinstance(raw, dict):
+        found = raw[next((field for field in _FIELDS if field in raw), _FIELDS[0])]
     rows = [row["embedding"] if isinstance(row, dict) else row for row in found]
     if rows and not isinstance(rows[0], list):
         rows = [rows]
-    tokens = openai_wire.usage(said).get("prompt_tokens", 0) if isinstance(said, dict) else 0
+    tokens = openai_wire.usage(raw).get("prompt_tokens", 0) if isinstance(raw, dict) else 0
     return openai_embeddings.embedding_list(rows, deployment.model, int(tokens))
 
 

@@ -41,7 +41,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.:-]*", re.I)  # of a project, with its doma
 
 
 def models_url(deployment: Deployment, publisher: str) -> str:
-    """Return the address of *deployment*'s model, one of *publisher*'s unless it says more.
+    """Return the address of *deployment*'s model, by default one of *publisher*'s.
 
     A number is an endpoint of the project's own, a path is one below the project, or below the
     API if it begins with `projects/`.
@@ -73,7 +73,7 @@ def _named(value: Any, setting: str) -> str:
         return value
     raise errors.GateError(
         f"Vertex AI needs {setting}: set it in litellm_params, or"
-        f" {' or '.join(_ENV[setting])} where llmgate runs.",
+        f" {' or '.join(_ENV[setting])} in the environment.",
         code="missing_provider_setting",
     )
 

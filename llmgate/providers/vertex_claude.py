@@ -24,30 +24,30 @@ from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import vertex
 
 VERSION = "vertex-2023-10-16"
-"""The version of Anthropic's API, for bodies that name none."""
+"""The default version of Anthropic's API."""
 
 _COUNTER = "count-tokens"  # stands in the model's place
 
 
 def _chat(body: Body, deployment: Deployment) -> Call:
-    """Return the call that asks Claude for what the chat *body* asks for."""
-    asked = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
-    return _messages(asked, deployment)
+    """Return the call for the chat *body*."""
+    request = anthropic_wire.messages_from_chat(body, deployment.model, deployment.drop_params)
+    return _messages(request, deployment)
 
 
 def _messages(body: Body, deployment: Deployment) -> Call:
     """Return the call that posts a *body* in Anthropic's own shape."""
     method = "streamRawPredict" if body.get("stream") else "rawPredict"
-    asked = {key: value for key, value in body.items() if key != "model"}
+    request = {key: value for key, value in body.items() if key != "model"}
     url = f"{vertex.models_url(deployment, 'anthropic')}:{method}"
-    return anthropic_betas.call(url, {"anthropic_version": VERSION, **asked})
+    return anthropic_betas.call(url, {"anthropic_version": VERSION, **request})
 
 
 def _count(body: Body, deployment: Deployment) -> Call:
     """Return the call that counts the tokens of a *body* in Anthropic's own shape."""
     url = vertex.models_url(deployment._replace(model=_COUNTER), "anthropic")
-    asked = {"anthropic_version": VERSION, **body, "model": deployment.model}
-    return anthropic_betas.call(f"{url}:rawPredict", asked)
+    request = {"anthropic_version": VERSION, **body, "model": deployment.model}
+    return anthropic_betas.call(f"{url}:rawPredict", request)
 
 
 def _parsed(message: Any, deployment: Deployment) -> Reply:
@@ -66,7 +66,7 @@ def _events(pieces: Iterator[bytes], deployment: Deployment) -> Events:
 
 
 def _failure(body: Any) -> Failure:
-    """Return what an error *body* says: Anthropic's, or Google's before it came so far."""
+    """Return the failure for an error *body*: Anthropic's, or Google's own."""
     if isinstance(body, dict) and body.get("type") == "error":
         return anthropic_wire.failure(body)
     return gemini_errors.failure(body)
@@ -89,7 +89,7 @@ VERTEX_CLAUDE = vertex.VERTEX._replace(
 
 
 def _variant(deployment: Deployment) -> Provider:
-    """Return how Vertex AI serves the deployment's model."""
+    """Return Vertex AI's provider for the deployment's model."""
     return VERTEX_CLAUDE if "claude" in deployment.model else vertex.VERTEX
 
 

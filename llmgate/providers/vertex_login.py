@@ -1,6 +1,6 @@
-"""How Google Cloud gives an access token: to a service account or to a user who logged in.
+"""Access tokens of Google Cloud: for a service account or a user's gcloud login.
 
-The credentials are the JSON of a key file; whoever reads the configuration reads the file.
+The credentials are the JSON of a key file; the configuration's reader reads the file.
 Source: https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
@@ -26,7 +26,7 @@ _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 def credentials(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the credentials in *settings*, an object or its JSON text; empty if there are none.
+    """Return the credentials in *settings*, an object or its JSON text; empty without any.
 
     Raises GateError for anything else, the path of a file for instance.
     """
@@ -42,14 +42,14 @@ def credentials(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def project(settings: Mapping[str, Any]) -> str | None:
-    """Return the project that the credentials in *settings* are of, None if they do not say."""
+    """Return the project that the credentials in *settings* are of, None if unknown."""
     found = credentials(settings)
     named = found.get("project_id") or found.get("quota_project_id")
     return named if isinstance(named, str) else None
 
 
 def call(deployment: Deployment) -> Call:
-    """Return the call that asks for an access token with *deployment*'s credentials."""
+    """Return the call that requests an access token with *deployment*'s credentials."""
     found = credentials(deployment.settings)
     kind = found.get("type")
     if kind not in _FORMS:
@@ -91,7 +91,7 @@ _FORMS = {"service_account": _service_account, "authorized_user": _authorized_us
 
 
 def assertion(found: Mapping[str, Any], now: float, sign: Callable[[bytes], bytes]) -> str:
-    """Return the token that says who a service account is, for an hour from *now*."""
+    """Return the signed assertion of a service account, valid for an hour from *now*."""
     header = {"alg": "RS256", "typ": "JWT", "kid": found.get("private_key_id")}
     claims = {
         "iss": found["client_email"],
@@ -100,8 +100,8 @@ def assertion(found: Mapping[str, Any], now: float, sign: Callable[[bytes], byte
         "iat": int(now),
         "exp": int(now) + _LIFETIME,
     }
-    said = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
-    return b".".join((said, _base64url(sign(said)))).decode()
+    segments = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+    return b".".join((segments, _base64url(sign(segments)))).decode()
 
 
 def _base64url(data: bytes) -> bytes:
@@ -118,7 +118,7 @@ def _rs256(private_key: str) -> Callable[[bytes], bytes]:
         from cryptography.hazmat.primitives.asymmetric import rsa
     except ImportError as e:
         raise errors.GateError(
-            "A service account of Google's needs a signer: pip install 'llmgate[vertex]'.",
+            "Google service accounts need an extra package: pip install 'llmgate[vertex]'.",
             code="missing_dependency",
         ) from e
     try:
@@ -127,7 +127,7 @@ def _rs256(private_key: str) -> Callable[[bytes], bytes]:
         raise _wrong("has a private_key that cannot be read") from e
     if not isinstance(key, rsa.RSAPrivateKey):
         raise _wrong("has a private_key that is not of RSA")
-    return lambda said: key.sign(said, padding.PKCS1v15(), hashes.SHA256())
+    return lambda segments: key.sign(segments, padding.PKCS1v15(), hashes.SHA256())
 
 
 def _wrong(what: str) -> errors.GateError:

@@ -25,7 +25,7 @@ from llmgate.dialects.others import watsonx
 from llmgate.providers import credentials
 
 VERSION = "2025-02-06"
-"""The API's version, a date, for deployments that name none."""
+"""The default version of the API, a date."""
 
 _IAM_URL = "https://iam.cloud.ibm.com/identity/token"
 _GRANT = "urn:ibm:params:oauth:grant-type:apikey"
@@ -64,7 +64,7 @@ def _place(deployment: Deployment) -> dict[str, str]:
             return {name: str(deployment.settings[name])}
     raise errors.GateError(
         "watsonx.ai needs project_id or space_id: set one in litellm_params, or"
-        f" {_ENV['project_id'][0]} or {_ENV['space_id'][0]} where llmgate runs.",
+        f" {_ENV['project_id'][0]} or {_ENV['space_id'][0]} in the environment.",
         code="missing_provider_setting",
     )
 
@@ -101,7 +101,7 @@ def _needed(deployment: Deployment) -> bool:
 
 
 def _login(deployment: Deployment) -> Call:
-    """Return the call that asks for an access token."""
+    """Return the call that requests an access token."""
     url = str(deployment.settings.get("watsonx_iam_url") or _IAM_URL)
     form = {"grant_type": _GRANT, "apikey": deployment.api_key or ""}
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -119,8 +119,8 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
     token = deployment.api_key or settings.get("token")
     if not token and not settings.get("zen_api_key"):
         raise credentials.missing(deployment, [_ENV[name][0] for name in _CREDENTIALS])
-    said = f"Bearer {token}" if token else f"ZenApiKey {settings['zen_api_key']}"
-    return credentials.with_headers(call, Authorization=said)
+    value = f"Bearer {token}" if token else f"ZenApiKey {settings['zen_api_key']}"
+    return credentials.with_headers(call, Authorization=value)
 
 
 def _base_url(settings: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ def test_a_missing_key_is_named_with_its_variables_where_one_is_needed(name: str
     with pytest.raises(errors.Unauthorized) as caught:
         PROVIDERS[name].authorize(call, keyless)
     assert caught.value.message.startswith(
-        f"There is no API key for provider {name}: set {' or '.join(row.key_env)} where"
+        f"Missing API key for provider {name}: set {' or '.join(row.key_env)} in the"
     )
 
 

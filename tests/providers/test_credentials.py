@@ -25,7 +25,9 @@ def test_a_key_is_sent_as_a_bearer_token() -> None:
 
 
 def test_a_missing_key_is_named_with_all_that_could_hold_it() -> None:
-    with pytest.raises(errors.Unauthorized, match="provider p: set P_KEY or Q_KEY where") as caught:
+    with pytest.raises(
+        errors.Unauthorized, match="provider p: set P_KEY or Q_KEY in the"
+    ) as caught:
         credentials.bearer(("P_KEY", "Q_KEY"))(CALL, DEPLOYMENT._replace(api_key=None))
 
     assert caught.value.code == "missing_provider_key"

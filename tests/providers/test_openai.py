@@ -141,8 +141,8 @@ def test_a_missing_key_is_named_with_its_variable(key: str | None) -> None:
 
     assert (caught.value.status, caught.value.code) == (401, "missing_provider_key")
     assert caught.value.message == (
-        "There is no API key for provider openai: set OPENAI_API_KEY where llmgate runs, or"
-        " litellm_params.api_key in its configuration."
+        "Missing API key for provider openai: set OPENAI_API_KEY in the environment, or"
+        " litellm_params.api_key in the configuration."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which of Anthropic's betas a request wants: a header at Anthropic and Google, a field at AWS.
+"""The betas of a request: a header at Anthropic and Google, a field at AWS.
 
 Until it is known where a request goes they stand in its body, as `anthropic_beta`.
 Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
@@ -27,7 +27,7 @@ _AT_AWS = (
     "tool-examples-",
     "tool-search-tool-",
 )
-"""How those begin that Bedrock knows; it refuses a request that names any other."""
+"""Prefixes of the betas that Bedrock supports; it refuses a request with any other."""
 
 
 def listed(header: str | None) -> list[str]:
@@ -45,7 +45,7 @@ def call(url: str, body: Body) -> Call:
 
 
 def at_aws(body: Body) -> Body:
-    """Return *body* with those betas alone that Bedrock knows."""
+    """Return *body* with only those betas that Bedrock supports."""
     known = [name for name in _wanted(body) if name.startswith(_AT_AWS)]
     rest = {key: value for key, value in body.items() if key != FIELD}
     return {**rest, FIELD: known} if known else rest

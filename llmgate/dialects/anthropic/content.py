@@ -83,7 +83,7 @@ def _tool_use(call: Mapping[str, Any], where: str) -> Block:
     function = call.get("function")
     if not isinstance(function, Mapping):
         raise errors.InvalidRequest(
-            "Claude knows calls of functions only: give each of tool_calls a 'function'.",
+            "Claude supports function calls only: each item of tool_calls needs a 'function'.",
             param=f"{where}.function",
         )
     block = {
@@ -115,7 +115,7 @@ def tool_input(arguments: str | None) -> dict[str, Any]:
 
 
 def _refused(constant: str) -> Any:
-    """Raise ValueError: *constant* (NaN, Infinity) is no JSON."""
+    """Raise ValueError: *constant* (NaN, Infinity) is not valid JSON."""
     raise ValueError(constant)
 
 
@@ -141,8 +141,8 @@ def _result(message: Mapping[str, Any], where: str) -> list[Block]:
 def _unknown_role(message: Mapping[str, Any], where: str) -> list[Block]:
     """Raise InvalidRequest for a message of a role that Anthropic has no word for."""
     raise errors.InvalidRequest(
-        f"Claude has no messages of role '{message['role']}': use system, developer, user,"
-        " assistant or tool.",
+        f"Claude does not support the role '{message['role']}': use system, developer,"
+        " user, assistant or tool.",
         param=f"{where}.role",
     )
 
@@ -201,16 +201,14 @@ def _file(part: Mapping[str, Any], where: str) -> Block:
 
 
 def _source(url: str, where: str, kind: str) -> tuple[str, Block]:
-    """Return the kind of block and the source that *url* stands for; *kind* if it does not say."""
+    """Return the kind of block and the source that *url* stands for; *kind* by default."""
     if url.startswith(("http://", "https://")):
         return kind, {"type": "url", "url": url}
     found = _DATA_URL.fullmatch(url)
     if not found and kind == "document" and url:
         return kind, {"type": "base64", "media_type": "application/pdf", "data": url}
     if not found:
-        raise errors.InvalidRequest(
-            "Claude takes data: URLs and http(s) URLs here; this is neither.", param=where
-        )
+        raise errors.InvalidRequest("Expected a data: URL or an http(s) URL.", param=where)
     media_type, encoding, data = found[1].strip().lower(), found[2], found[3]
     if "base64" not in encoding:
         data = base64.b64encode(urllib.parse.unquote_to_bytes(data)).decode()
@@ -226,12 +224,12 @@ def _plain(data: str, where: str) -> str:
     try:
         return base64.b64decode(data).decode()
     except ValueError as error:
-        raise errors.InvalidRequest("This is no text in UTF-8 and base64.", param=where) from error
+        raise errors.InvalidRequest("Expected base64 of UTF-8 text.", param=where) from error
 
 
 def _audio(part: Mapping[str, Any], where: str) -> Block:
     """Raise InvalidRequest: Claude hears nothing."""
-    raise errors.InvalidRequest("Claude takes no audio: leave it out.", param=where)
+    raise errors.InvalidRequest("Claude does not support audio input.", param=where)
 
 
 _PARTS: Mapping[str, Callable[[Mapping[str, Any], str], Block]] = {

@@ -42,7 +42,7 @@ _NO_MODEL = re.compile(r"^model\b", re.I)
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says, in OpenAI's words.
+    """Return the failure for an error *body*.
 
     What the account lacks to pay is no fault of the request: it gets OpenAI's 429.
     """

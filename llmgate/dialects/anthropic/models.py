@@ -1,4 +1,4 @@
-"""What Claude models take, told by the version in their names.
+"""What Claude models support, by the version in their names.
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting
 https://platform.claude.com/docs/en/build-with-claude/effort
@@ -33,12 +33,12 @@ def model_of(name: str) -> Model:
 
 
 def samples(model: Model) -> bool:
-    """Return whether *model* takes a temperature and top_p other than 1."""
+    """Return whether *model* supports a temperature and top_p other than 1."""
     return model.version < (4, 7)
 
 
 def has_structured_output(model: Model) -> bool:
-    """Return whether *model* takes `output_config.format`."""
+    """Return whether *model* supports `output_config.format`."""
     return model.version >= (4, 5)
 
 
@@ -46,7 +46,7 @@ _LIMITS = (((4, 5), 64_000), ((3, 7), 16_384), ((3, 5), 8_192), ((0, 0), 4_096))
 
 
 def default_limit(model: Model) -> int:
-    """Return `max_tokens` for requests that do not say: Anthropic asks for it, OpenAI does not.
+    """Return the default `max_tokens`: Anthropic requires it, OpenAI does not.
 
     Up to 4.1, prompt and `max_tokens` together must fit the context, so the default is modest.
     """

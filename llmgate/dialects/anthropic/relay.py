@@ -34,7 +34,7 @@ class Wire(NamedTuple):
 
 
 def _usage_of_response(event: Mapping[str, Any]) -> Usage:
-    """Return what the Response in *event* says was used."""
+    """Return the usage of the Response in *event*."""
     response = event.get("response")
     return openai_wire.usage(response) if isinstance(response, dict) else {}
 
@@ -60,7 +60,7 @@ def relay(wire: Wire) -> Relay:
     def relayed(
         pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
     ) -> Iterator[bytes]:
-        """Yield whole events up to the one that ends the stream; usage is told to *saw*.
+        """Yield whole events up to the one that ends the stream; usage is passed to *saw*.
 
         Raises UpstreamError for an error among them, CutShort if none ends it.
         """
@@ -86,7 +86,7 @@ def _notable(wire: Wire) -> re.Pattern[bytes]:
 
 
 class _Scan:
-    """What the events of one stream have said so far."""
+    """The state of one stream."""
 
     def __init__(self, wire: Wire, saw: Callable[[Usage], None]) -> None:
         self.wire = wire
@@ -110,7 +110,7 @@ class _Scan:
         return bytes(kept)
 
     def _read(self, event: Mapping[str, Any]) -> None:
-        """Note what *event* says."""
+        """Update the state from *event*."""
         kind = event["type"]
         if kind == "error":
             self.error = self.wire.error(dict(event))

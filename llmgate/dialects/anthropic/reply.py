@@ -46,11 +46,11 @@ def chat_from_message(message: Mapping[str, Any]) -> Reply:
     head = openai_chat.head(message["id"], 0, message["model"])
     finish = finish_reason(message["stop_reason"])
     usage = anthropic_usage.chat_usage(message["usage"])
-    said = _said(message["content"]) | {"refusal": refusal(message)}
-    return openai_chat.completion(head, said, finish, usage)
+    assistant = _assistant(message["content"]) | {"refusal": refusal(message)}
+    return openai_chat.completion(head, assistant, finish, usage)
 
 
-def _said(blocks: list[Any]) -> dict[str, Any]:
+def _assistant(blocks: list[Any]) -> dict[str, Any]:
     """Return the assistant's message that *blocks* stand for; what servers' tools did is left out.
 
     `reasoning_content` is for reading; `thinking_blocks` have the signatures without which
@@ -59,13 +59,13 @@ def _said(blocks: list[Any]) -> dict[str, Any]:
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     thinking = [block for block in blocks if block["type"] in ("thinking", "redacted_thinking")]
     calls = [_call(block) for block in blocks if block["type"] == "tool_use"]
-    said: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None}
+    assistant: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None}
     if thinking:
-        said["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)
-        said["thinking_blocks"] = thinking
+        assistant["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)
+        assistant["thinking_blocks"] = thinking
     if calls:
-        said["tool_calls"] = calls
-    return said
+        assistant["tool_calls"] = calls
+    return assistant
 
 
 def _call(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ PARAMS = frozenset(
     tools tool_choice parallel_tool_calls response_format user safety_identifier reasoning_effort
     service_tier""".split()
 )
-"""The parameters of OpenAI's chat that Claude takes."""
+"""The parameters of OpenAI's chat that Claude supports."""
 
 _TRANSLATED = (PARAMS | {"thinking", "output_config", "metadata"}) - {
     "stream",
@@ -32,7 +32,7 @@ _TRANSLATED = (PARAMS | {"thinking", "output_config", "metadata"}) - {
 
 
 def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
-    """Return the request to *model* that asks for what the chat *body* asks for.
+    """Return the request to *model* for the chat *body*.
 
     What is not OpenAI's goes on unchanged. If *dropping*, a temperature and top_p that *model*
     would refuse are left out. Raises InvalidRequest for what Anthropic has no words for.
@@ -62,7 +62,7 @@ def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
 
 
 def _limit(body: Body, claude: models.Model) -> int:
-    """Return `max_tokens`; if *body* does not say, there is room for the thinking it asks for."""
+    """Return `max_tokens`; the default leaves room for the thinking budget."""
     limit = openai_chat.limit(body)
     if limit is not None:
         return limit
@@ -96,7 +96,7 @@ _TIERS = {"default": "standard_only"}
 
 
 def _thinking(body: Body, claude: models.Model, limit: int, turns: list[dict[str, Any]]) -> Body:
-    """Return `thinking` and `output_config` as *body* says, in Anthropic's words or OpenAI's.
+    """Return `thinking` and `output_config` for *body*'s own or OpenAI's parameters.
 
     With a budget for thinking, Anthropic wants the last turn's thinking back, which OpenAI's
     clients do not keep: they get no more of it until their tools are done.
@@ -124,11 +124,11 @@ _JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no wo
 
 
 def _format(asked: Mapping[str, Any] | None, claude: models.Model) -> tuple[Body, list[Any]]:
-    """Return the `output_config` and the system blocks that ask for the format *asked*.
+    """Return the `output_config` and the system blocks for the response format *asked*.
 
-    A schema is enforced where the model can and the schema is closed, and told elsewhere. An
-    object of no schema is only told: structured output needs a schema, and a forced tool would
-    rule out thinking and the caller's own tools, and is refused by the newest models.
+    A closed schema is enforced if the model supports it, and described in the prompt otherwise.
+    An object without a schema is only described: a forced tool would rule out thinking and the
+    caller's own tools, and the newest models refuse it.
     """
     kind = asked.get("type") if asked else None
     if asked is None or kind in (None, "text"):
@@ -139,7 +139,7 @@ def _format(asked: Mapping[str, Any] | None, claude: models.Model) -> tuple[Body
     schema = named.get("schema") if isinstance(named, Mapping) else None
     if kind != "json_schema" or not isinstance(schema, Mapping):
         raise errors.InvalidRequest(
-            "Claude takes a response_format of type text, json_object, or json_schema with a"
+            "Claude supports response_format of type text, json_object, or json_schema with a"
             " json_schema.schema.",
             param="response_format",
         )
@@ -160,7 +160,7 @@ def _is_open(schema: Mapping[str, Any]) -> bool:
 
 
 def _block(text: str) -> content.Block:
-    """Return the block that says *text*."""
+    """Return the block of *text*."""
     return {"type": "text", "text": text}
 
 
@@ -176,7 +176,7 @@ def _is_allowing(body: Body) -> bool:
 
 
 def _tool(tool: Mapping[str, Any]) -> Body:
-    """Return a *tool* as Anthropic describes it; one in its own words goes on as it is.
+    """Return a *tool* as Anthropic describes it; one in Anthropic's format is sent unchanged.
 
     `strict` is left out: Anthropic takes few strict tools and few optional parameters in them, so
     that what OpenAI accepts would be refused.
@@ -184,7 +184,10 @@ def _tool(tool: Mapping[str, Any]) -> Body:
     function = tool.get("function")
     if not isinstance(function, Mapping):
         if "custom" in tool:
-            raise errors.InvalidRequest("Claude has no tools of type 'custom'.", param="tools")
+            raise errors.InvalidRequest(
+                "Claude does not support tools of type 'custom': describe it as a function.",
+                param="tools",
+            )
         return dict(tool)
     known = {
         "name": function["name"],
@@ -200,7 +203,7 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def _choice(body: Body) -> Body | None:
-    """Return how tools are to be chosen, None if there is nothing to say."""
+    """Return the tool_choice, None for the default."""
     asked, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
     if _is_allowing(body):
         asked = openai_chat.offered(body)[1]
@@ -215,7 +218,7 @@ def _choice(body: Body) -> Body | None:
 
 
 def _named_choice(asked: Any) -> Body:
-    """Return the choice *asked* for, in OpenAI's words or Anthropic's."""
+    """Return the choice *asked*, in OpenAI's or Anthropic's format."""
     if isinstance(asked, str) and asked in _CHOICES:
         return {"type": _CHOICES[asked]}
     if isinstance(asked, Mapping) and isinstance(asked.get("function"), Mapping):
@@ -223,7 +226,7 @@ def _named_choice(asked: Any) -> Body:
     if isinstance(asked, Mapping) and asked.get("type") in ("auto", "any", "tool", "none"):
         return dict(asked)
     raise errors.InvalidRequest(
-        "Claude takes a tool_choice of auto, required, none or one function.", param="tool_choice"
+        "Claude supports tool_choice auto, required, none or one function.", param="tool_choice"
     )
 
 

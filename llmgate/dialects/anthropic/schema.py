@@ -1,4 +1,4 @@
-"""JSON Schemas as Claude's structured output takes them.
+"""JSON Schemas as Claude's structured output supports them.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
@@ -30,7 +30,7 @@ def is_open(schema: Any) -> bool:
 
 
 def closed(schema: Any) -> Any:
-    """Return *schema* with every object closed, and told in descriptions what is not enforced."""
+    """Return *schema* with every object closed; unsupported keywords go to the description."""
     if not isinstance(schema, Mapping):
         return schema
     out: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def _is_object(schema: Mapping[str, Any]) -> bool:
 
 
 def _is_enforced(key: str, value: Any) -> bool:
-    """Return whether structured output keeps to what *key* says."""
+    """Return whether structured output enforces *key*."""
     if key == "format":
         return value in _FORMATS
     if key == "minItems":

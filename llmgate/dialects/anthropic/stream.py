@@ -76,7 +76,7 @@ def chunks_from_events(events: Iterable[dict[str, Any]]) -> Events:
 
 
 class _Stream:
-    """What the events of one stream have said so far."""
+    """The state of one stream."""
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def _started(stream: _Stream, event: Mapping[str, Any]) -> Delta:
 
 
 def _opened(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
-    """Return what a new block says at once: the name of a tool, the first words."""
+    """Return the delta for a new block: a tool's name, or the first text."""
     index, block = event["index"], event["content_block"]
     kind = block["type"]
     if kind == "tool_use":
@@ -118,7 +118,7 @@ def _opened(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
 
 
 def _grown(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
-    """Return what a block says next; citations and what servers' tools do are left out."""
+    """Return the delta for a block's next piece; citations and server tools are omitted."""
     delta = event["delta"]
     kind = delta["type"]
     if kind == "text_delta":
@@ -143,7 +143,7 @@ def _argued(stream: _Stream, index: int, text: str) -> Delta | None:
 
 
 def _closed(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
-    """Return what is still to be said of a block: its signed thinking, or empty arguments."""
+    """Return the delta that completes a block: its signed thinking, or empty arguments."""
     index = event["index"]
     if index in stream.unsaid:  # OpenAI's clients parse the arguments, and "" is no JSON
         return _argued(stream, index, "{}")

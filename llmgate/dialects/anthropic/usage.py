@@ -33,22 +33,22 @@ def chat_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def message_usage(usage: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return OpenAI's *usage* in Anthropic's shape, all zero if there is none."""
-    said = usage or {}
-    details = said.get("prompt_tokens_details") or {}
+    """Return OpenAI's *usage* in Anthropic's shape; zeros if it is missing."""
+    counts = usage or {}
+    details = counts.get("prompt_tokens_details") or {}
     read = details.get("cached_tokens") or 0
-    written = said.get(_WRITTEN) or details.get("cache_creation_tokens") or 0
-    prompt = said.get("prompt_tokens") or 0
+    written = counts.get(_WRITTEN) or details.get("cache_creation_tokens") or 0
+    prompt = counts.get("prompt_tokens") or 0
     return {
         "input_tokens": max(0, prompt - read - written),
         _WRITTEN: written,
         _READ: read,
-        "output_tokens": said.get("completion_tokens") or 0,
+        "output_tokens": counts.get("completion_tokens") or 0,
     }
 
 
 def counted(report: Mapping[str, Any]) -> Usage:
-    """Return what a message or an event of Anthropic's says was used."""
+    """Return the usage in a message or an event of Anthropic's."""
     message = report.get("message")
     usage = report.get("usage") or (message.get("usage") if isinstance(message, dict) else None)
     if not isinstance(usage, dict):

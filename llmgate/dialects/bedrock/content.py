@@ -58,13 +58,13 @@ def blocks(content: Any) -> list[Block]:
 
 
 def _part(part: Any) -> list[Block]:
-    """Return the blocks of one *part*, a cache point after it if it asks for one."""
+    """Return the blocks of one *part*, followed by a cache point if it is marked."""
     if not isinstance(part, dict):
         raise errors.InvalidRequest("A content part must be an object.", param="messages")
     kind = part.get("type", "text")
     if kind not in _KINDS:
         raise errors.InvalidRequest(
-            f"Bedrock takes no content of type '{kind}'; it takes {', '.join(_KINDS)}.",
+            f"Bedrock does not support content of type '{kind}'; it supports {', '.join(_KINDS)}.",
             param="messages",
         )
     made = _KINDS[kind](part)
@@ -81,7 +81,7 @@ def cache_points(marked: Mapping[str, Any]) -> list[Block]:
 
 
 def text(said: Any) -> list[Block]:
-    """Return the block of a text, none if it is blank."""
+    """Return the block of a text, nothing if it is blank."""
     return [{"text": said}] if isinstance(said, str) and said.strip() else []
 
 
@@ -114,18 +114,19 @@ def _file(part: Mapping[str, Any]) -> list[Block]:
 
 
 def _media(url: Any, name: str | None = None) -> Block:
-    """Return the block of what a data *url* holds; a document gets a *name* that AWS takes."""
+    """Return the block for a data *url*; a document gets a *name* that AWS accepts."""
     found = _DATA_URL.match(url) if isinstance(url, str) else None
     if not found:
         raise errors.InvalidRequest(
-            "Bedrock fetches no addresses: send images, files and video as data URLs"
+            "Bedrock does not fetch URLs: send images, files and video as data URLs"
             " (data:<type>;base64,<data>).",
             param="messages",
         )
     media_type = found[1].lower()
     if media_type not in _MEDIA:
         raise errors.InvalidRequest(
-            f"Bedrock takes no {media_type}; it takes {', '.join(_MEDIA)}.", param="messages"
+            f"Bedrock does not support {media_type}; it supports {', '.join(_MEDIA)}.",
+            param="messages",
         )
     kind, format = _MEDIA[media_type]
     held = {"format": format, "source": {"bytes": url[found.end() :]}}
@@ -168,7 +169,7 @@ def _numbered(block: Block, seen: set[str]) -> Block:
 
 
 def thoughts(part: Mapping[str, Any]) -> list[Block]:
-    """Return a thinking block as Anthropic writes it: the model wants it back unchanged."""
+    """Return a thinking block in Converse's format, unchanged."""
     if part.get("type") == "redacted_thinking":
         return [{"reasoningContent": {"redactedContent": part.get("data")}}]
     thought = {"text": part.get("thinking") or ""}

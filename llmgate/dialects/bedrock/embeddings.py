@@ -25,14 +25,14 @@ _IMAGE = "data:image/"
 
 
 class _Family(NamedTuple):
-    """How one maker's models are asked."""
+    """The request format of one family of models."""
 
     limit: int  # inputs in one call
     body: Callable[[list[str], Body], Body]  # of the inputs, and of what is not OpenAI's
 
 
 def request(body: Body, model: str) -> Body:
-    """Return what InvokeModel of *model* (its name, with its maker) takes for an embeddings *body*.
+    """Return what InvokeModel of *model* (with its maker) accepts for an embeddings *body*.
 
     *body* is one of `parts`. Raises InvalidRequest for models of other makers.
     """
@@ -45,29 +45,29 @@ def request(body: Body, model: str) -> Body:
 
 
 def parts(body: Body, model: str) -> list[Body]:
-    """Return *body* as bodies of as many inputs as *model* takes in one call."""
+    """Return *body* split by the number of inputs that *model* accepts in one call."""
     return openai_embeddings.parts(body, _family(model).limit)
 
 
 def _family(model: str) -> _Family:
-    """Return how *model* is asked."""
+    """Return the family of *model*."""
     for name, family in _FAMILIES.items():
         if name in model:
             return family
     raise errors.InvalidRequest(
-        f"llmgate does not know how Bedrock's '{model}' embeds; it knows {', '.join(_FAMILIES)}."
-        " Where an ARN hides the model, name it in model_info.base_model.",
+        f"Unknown embedding model '{model}' at Bedrock; known are {', '.join(_FAMILIES)}."
+        " For an ARN, set model_info.base_model to the model's name.",
         param="model",
     )
 
 
 def _titan(texts: list[str], others: Body) -> Body:
-    """Return what Titan's text models take."""
+    """Return the request of Titan's text models."""
     return {"inputText": texts[0], **others}
 
 
 def _titan_image(texts: list[str], others: Body) -> Body:
-    """Return what Titan's multimodal model takes: a text or, as a data URL, an image."""
+    """Return the request of Titan's multimodal model: a text or, as a data URL, an image."""
     size = others.pop("dimensions", None)
     config = {} if size is None else {"embeddingConfig": {"outputEmbeddingLength": size}}
     if texts[0].startswith(_IMAGE):
@@ -76,7 +76,7 @@ def _titan_image(texts: list[str], others: Body) -> Body:
 
 
 def _nova(texts: list[str], others: Body) -> Body:
-    """Return what Nova's embeddings take; every field but what it embeds has a usual value."""
+    """Return the request of Nova's embeddings, with defaults."""
     wanted = {
         "embeddingPurpose": "GENERIC_INDEX",
         "embeddingDimension": others.pop("dimensions", 3072),
@@ -91,7 +91,7 @@ def _nova(texts: list[str], others: Body) -> Body:
 
 
 def _cohere(texts: list[str], others: Body) -> Body:
-    """Return what Cohere's models take: texts or, as data URLs, images."""
+    """Return the request of Cohere's models: texts or, as data URLs, images."""
     if "dimensions" in others:
         others["output_dimension"] = others.pop("dimensions")
     if all(text.startswith(_IMAGE) for text in texts):
@@ -108,13 +108,13 @@ _FAMILIES: Mapping[str, _Family] = {
 """Each family by what its names have in common; the first that fits counts."""
 
 
-def reply(said: Mapping[str, Any], model: str) -> Reply:
-    """Return the embeddings that any of these models *said*; Cohere and Nova count no tokens."""
-    if "embedding" in said:
+def reply(raw: Mapping[str, Any], model: str) -> Reply:
+    """Return the embeddings in *raw*, a response of any of these models."""
+    if "embedding" in raw:
         return openai_embeddings.embedding_list(
-            [said["embedding"]], model, said["inputTextTokenCount"]
+            [raw["embedding"]], model, raw["inputTextTokenCount"]
         )
-    found = said["embeddings"]
+    found = raw["embeddings"]
     if isinstance(found, dict):
         found = found["float"]
     rows = [row["embedding"] if isinstance(row, dict) else row for row in found]

@@ -1,6 +1,6 @@
-"""AWS's errors in OpenAI's words: of a body, or in the midst of an event stream.
+"""AWS's errors as OpenAI's: of an error body, or inside an event stream.
 
-What kind an error is stands in a header that a body alone does not have; its words tell it then.
+The error's type is in a response header; without it, the message is matched.
 Source: https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html
 """
 
@@ -82,21 +82,21 @@ _PATTERNS = tuple((re.compile(pattern, re.I), found) for pattern, found in _WORD
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says: its kind, if it names one, and its words."""
-    said = body if isinstance(body, dict) else {"message": body}
-    named = said.get("__type") or said.get("code") or said.get("Code") or ""
-    return _failure(str(named).rpartition("#")[2], said)
+    """Return the failure for an error *body*: its kind, if it names one, and its words."""
+    error = body if isinstance(body, dict) else {"message": body}
+    named = error.get("__type") or error.get("code") or error.get("Code") or ""
+    return _failure(str(named).rpartition("#")[2], error)
 
 
 def refusal(headers: Mapping[str, str], payload: bytes) -> errors.UpstreamError:
     """Return the error that a message of an event stream is; its status is that of its kind."""
     kind = headers.get(":exception-type", headers.get(":error-code", ""))
-    said = {"message": headers.get(":error-message", "")}
+    error = {"message": headers.get(":error-message", "")}
     try:
-        told = json.loads(payload)
+        parsed = json.loads(payload)
     except ValueError:
-        told = {"message": payload.decode("utf-8", "replace")} if payload else {}
-    found = _failure(kind, {**said, **told} if isinstance(told, dict) else said)
+        parsed = {"message": payload.decode("utf-8", "replace")} if payload else {}
+    found = _failure(kind, {**error, **parsed} if isinstance(parsed, dict) else error)
     return errors.UpstreamError(
         found.message or f"The upstream reported an error in its stream: {kind or 'unnamed'}.",
         status=found.status or 502,
@@ -110,38 +110,38 @@ def is_refusal(headers: Mapping[str, str]) -> bool:
     return headers.get(":message-type", "event") != "event"
 
 
-def _failure(kind: str, said: Mapping[str, Any]) -> Failure:
-    """Return what an error of this *kind* that *said* so much means."""
+def _failure(kind: str, error: Mapping[str, Any]) -> Failure:
+    """Return the failure for an *error* body of *kind*."""
     name = kind.partition(":")[0].lower().removesuffix("exception").removesuffix("error")
-    message = _text(said, "message", "Message").partition(_SECRETS)[0].strip()
+    message = _text(error, "message", "Message").partition(_SECRETS)[0].strip()
     found = _KINDS.get(name, Failure(""))._replace(message=message)
-    status = said.get("originalStatusCode", said.get("OriginalStatusCode"))
+    status = error.get("originalStatusCode", error.get("OriginalStatusCode"))
     if isinstance(status, int) and 400 <= status <= 599 and status != 424:
         found = found._replace(status=status)
-    original = _text(said, "originalMessage", "OriginalMessage")
+    original = _text(error, "originalMessage", "OriginalMessage")
     return _worded(_inner(original, found) if original else found)
 
 
 def _inner(original: str, found: Failure) -> Failure:
-    """Return *found* with what the model's own server said, in JSON mostly."""
+    """Return *found* with the error of the model's own server, usually JSON."""
     try:
-        told = openai_wire.failure(json.loads(original))
+        parsed = openai_wire.failure(json.loads(original))
     except ValueError:
-        told = Failure(original)
-    if not told.message:
+        parsed = Failure(original)
+    if not parsed.message:
         return found._replace(message=original)
-    return told._replace(status=found.status)
+    return parsed._replace(status=found.status)
 
 
 def _worded(found: Failure) -> Failure:
-    """Return *found*, or what its words say it is."""
+    """Return *found*, or the failure that its message matches."""
     for pattern, better in _PATTERNS:
         if pattern.search(found.message):
             return better._replace(message=found.message)
     return found
 
 
-def _text(said: Mapping[str, Any], *names: str) -> str:
+def _text(error: Mapping[str, Any], *names: str) -> str:
     """Return the first text among those called *names* that is not empty, else an empty one."""
-    found = (said.get(name) for name in names)
+    found = (error.get(name) for name in names)
     return next((text for text in found if isinstance(text, str) and text), "")

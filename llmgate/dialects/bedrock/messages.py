@@ -54,7 +54,7 @@ def _turn(role: Any, message: Mapping[str, Any]) -> tuple[str, list[Block]]:
     """Return who speaks and what in one *message*."""
     if role not in _TURNS:
         raise errors.InvalidRequest(
-            f"Bedrock takes no messages of role '{role}'; it takes"
+            f"Bedrock does not support the role '{role}'; it supports"
             f" {', '.join((*_SYSTEM, *_TURNS))}.",
             param="messages",
         )
@@ -86,7 +86,7 @@ def _call(call: Mapping[str, Any]) -> Block:
     """Return one call of a tool; raises InvalidRequest if its arguments are no JSON object."""
     function = call.get("function") or {}
     if not function.get("name"):
-        raise errors.InvalidRequest("Bedrock takes calls of functions only.", param="messages")
+        raise errors.InvalidRequest("Bedrock supports function calls only.", param="messages")
     written = function.get("arguments") or ""
     try:
         given = json.loads(written) if written.strip() else {}

@@ -37,9 +37,9 @@ _MALFORMED = ("malformed_model_output", "malformed_tool_use")
 _EXTRAS = ("trace", "additionalModelResponseFields")
 
 
-def reply(said: Mapping[str, Any], deployment: Deployment) -> Reply:
-    """Return the chat completion that Converse *said*."""
-    blocks = said["output"]["message"]["content"]
+def reply(raw: Mapping[str, Any], deployment: Deployment) -> Reply:
+    """Return the chat completion for Converse's response *raw*."""
+    blocks = raw["output"]["message"]["content"]
     calls = [block["toolUse"] for block in blocks if "toolUse" in block]
     answers = [call for call in calls if call["name"] == ANSWER]
     calls = [call for call in calls if call["name"] != ANSWER]
@@ -51,14 +51,14 @@ def reply(said: Mapping[str, Any], deployment: Deployment) -> Reply:
     message.update(_thinking(thoughts))
     if calls:
         message["tool_calls"] = [_call(call) for call in calls]
-    finish = _finish(said["stopReason"], bool(calls), bool(answers))
-    extras = {key: said[key] for key in _EXTRAS if key in said}
-    made = openai_chat.completion(_head(deployment), message, finish, _usage(said["usage"]))
-    return {**made, **_tier(said), **extras}
+    finish = _finish(raw["stopReason"], bool(calls), bool(answers))
+    extras = {key: raw[key] for key in _EXTRAS if key in raw}
+    made = openai_chat.completion(_head(deployment), message, finish, _usage(raw["usage"]))
+    return {**made, **_tier(raw), **extras}
 
 
 def _head(deployment: Deployment) -> dict[str, Any]:
-    """Return what an answer starts with; Converse tells neither an id nor a time."""
+    """Return the head of a response; Converse reports neither an id nor a time."""
     return openai_chat.head(f"chatcmpl-{uuid4().hex}", 0, bare(deployment.model))
 
 
@@ -73,11 +73,11 @@ def _is_thought(block: Mapping[str, Any]) -> bool:
     return "reasoningContent" in block
 
 
-def _thought(said: Mapping[str, Any]) -> dict[str, Any]:
+def _thought(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a block of thinking as Anthropic writes it, so that it can come back."""
-    if "redactedContent" in said:
-        return {"type": "redacted_thinking", "data": said["redactedContent"]}
-    thought = said["reasoningText"]
+    if "redactedContent" in raw:
+        return {"type": "redacted_thinking", "data": raw["redactedContent"]}
+    thought = raw["reasoningText"]
     signature = {"signature": thought["signature"]} if thought.get("signature") else {}
     return {"type": "thinking", "thinking": thought["text"], **signature}
 
@@ -98,12 +98,12 @@ def _call(used: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finish(reason: str, called: bool, answered: bool) -> str:
-    """Return OpenAI's reason to end; raises BadUpstream if the model did not say anything usable.
+    """Return OpenAI's finish_reason; raises BadUpstream for malformed output.
 
     A reason that is not known yet is an end like any other.
     """
     if reason in _MALFORMED:
-        raise errors.BadUpstream(f"The model's answer was unusable ({reason}).")
+        raise errors.BadUpstream(f"The model returned malformed output ({reason}).")
     if reason == "tool_use" and answered and not called:
         return "stop"
     return _FINISH.get(reason, "stop")
@@ -118,28 +118,28 @@ def _usage(counted: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "cache_creation_input_tokens": written} if written else found
 
 
-def _tier(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the service tier that was used, if it is said."""
-    tier = said.get("serviceTier")
+def _tier(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the service tier that was used, if reported."""
+    tier = raw.get("serviceTier")
     return {"service_tier": tier["type"]} if tier else {}
 
 
 def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
     """Yield the chunks of a stream, usage last; raises UpstreamError and CutShort."""
-    talk = _Talk(_head(deployment))
+    state = _StreamState(_head(deployment))
     for headers, payload in aws_eventstream.messages(pieces):
         if bedrock_errors.is_refusal(headers):
             raise bedrock_errors.refusal(headers, payload)
-        read = talk.readers.get(headers.get(":event-type", ""))
+        read = state.readers.get(headers.get(":event-type", ""))
         event = read(json.loads(payload)) if read else None
         if event or not headers:
             yield event or PAUSE
-    if not talk.stopped or not talk.counted:
+    if not state.stopped or not state.counted:
         raise errors.CutShort("The upstream ended its stream before it was complete.")
 
 
-class _Talk:
-    """What a stream has said so far: which blocks are open, and which tools they call."""
+class _StreamState:
+    """The state of one stream: open blocks and the tool calls in them."""
 
     def __init__(self, head: dict[str, Any]) -> None:
         self.head = head
@@ -162,14 +162,14 @@ class _Talk:
         """Return the chunk that adds *delta*."""
         return openai_chat.chunk(self.head, delta, finish)
 
-    def start(self, said: Mapping[str, Any]) -> Event:
-        """Return the chunk that says who speaks."""
+    def start(self, raw: Mapping[str, Any]) -> Event:
+        """Return the chunk with the role."""
         return self.chunk({"role": "assistant", "content": "", "refusal": None})
 
-    def open(self, said: Mapping[str, Any]) -> Event | None:
+    def open(self, raw: Mapping[str, Any]) -> Event | None:
         """Return the chunk that begins the call of a tool, if it is one that begins."""
-        used = said["start"].get("toolUse")
-        at = said["contentBlockIndex"]
+        used = raw["start"].get("toolUse")
+        at = raw["contentBlockIndex"]
         if not used:
             return None
         if used["name"] == ANSWER:
@@ -184,9 +184,9 @@ class _Talk:
         """Return the chunk that adds to the call in block *at*."""
         return self.chunk({"tool_calls": [{"index": self.calls[at], **call}]})
 
-    def delta(self, said: Mapping[str, Any]) -> Event | None:
+    def delta(self, raw: Mapping[str, Any]) -> Event | None:
         """Return the chunk that adds to a block; blocks of text are not begun."""
-        delta, at = said["delta"], said["contentBlockIndex"]
+        delta, at = raw["delta"], raw["contentBlockIndex"]
         if "text" in delta:
             return self.chunk({"content": delta["text"]})
         if "toolUse" in delta:
@@ -204,18 +204,18 @@ class _Talk:
         self.bare.discard(at)
         return self.called(at, {"function": {"arguments": more}})
 
-    def thought(self, at: int, said: Mapping[str, Any]) -> Event | None:
+    def thought(self, at: int, raw: Mapping[str, Any]) -> Event | None:
         """Return the chunk that adds to what was thought; signatures wait for the block's end."""
         thought = self.thoughts.setdefault(at, {"text": ""})
-        if "text" not in said:
-            thought.update(said)
+        if "text" not in raw:
+            thought.update(raw)
             return None
-        thought["text"] += said["text"]
-        return self.chunk({"reasoning_content": said["text"]}) if said["text"] else None
+        thought["text"] += raw["text"]
+        return self.chunk({"reasoning_content": raw["text"]}) if raw["text"] else None
 
-    def close(self, said: Mapping[str, Any]) -> Event | None:
+    def close(self, raw: Mapping[str, Any]) -> Event | None:
         """Return the chunk that a block still lacks when it ends: arguments, or its signature."""
-        at = said["contentBlockIndex"]
+        at = raw["contentBlockIndex"]
         if at in self.bare:
             return self.called(at, {"function": {"arguments": "{}"}})
         thought = self.thoughts.pop(at, {})
@@ -230,18 +230,18 @@ class _Talk:
         self.blocks += 1
         return self.chunk(openai_chat.thoughts([block], self.blocks - 1))
 
-    def stop(self, said: Mapping[str, Any]) -> Event:
-        """Return the chunk that says why the answer ends."""
-        finish = _finish(said["stopReason"], bool(self.calls), bool(self.answers))
+    def stop(self, raw: Mapping[str, Any]) -> Event:
+        """Return the chunk with the finish_reason."""
+        finish = _finish(raw["stopReason"], bool(self.calls), bool(self.answers))
         self.stopped = True
         return self.chunk({}, finish)
 
-    def count(self, said: Mapping[str, Any]) -> Event:
-        """Return the chunk that says what was used."""
+    def count(self, raw: Mapping[str, Any]) -> Event:
+        """Return the chunk with the usage."""
         self.counted = True
-        extras = {key: said[key] for key in _EXTRAS if key in said}
+        extras = {key: raw[key] for key in _EXTRAS if key in raw}
         return {
-            **openai_chat.usage_chunk(self.head, _usage(said["usage"])),
-            **_tier(said),
+            **openai_chat.usage_chunk(self.head, _usage(raw["usage"])),
+            **_tier(raw),
             **extras,
         }

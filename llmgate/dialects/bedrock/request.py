@@ -23,7 +23,7 @@ PARAMS = frozenset(
     """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop
     tools tool_choice response_format reasoning_effort service_tier user""".split()
 )
-"""The parameters of OpenAI's chat that Converse takes."""
+"""The parameters of OpenAI's chat that Converse supports."""
 
 ANSWER = "json_tool_call"
 """The tool that stands for a structured answer where a model has no better way to give one."""
@@ -43,7 +43,7 @@ class Model(NamedTuple):
 
     @property
     def claude(self) -> claudes.Model | None:
-        """Return which Claude it is, None if it is none."""
+        """Return which Claude it is, None for another model."""
         return claudes.model_of(self.name) if "claude" in self.name else None
 
 
@@ -94,12 +94,12 @@ _TIERS = ("default", "flex", "priority", "reserved")
 
 
 def _tier(asked: Any) -> Body | None:
-    """Return the service tier that is *asked* for, None if AWS may choose."""
+    """Return the requested service tier, None for the default."""
     if asked in (None, "auto"):
         return None
     if asked not in _TIERS:
         raise errors.InvalidRequest(
-            f"Bedrock has no service_tier '{asked}'; it has auto, {', '.join(_TIERS)}.",
+            f"Bedrock does not support service_tier '{asked}'; use auto, {', '.join(_TIERS)}.",
             param="service_tier",
         )
     return {"type": asked}
@@ -156,7 +156,7 @@ def _forgot_thinking(turns: list[Block]) -> bool:
 
 
 class _Answer(NamedTuple):
-    """How a structured answer is asked for: by one of these, or not at all."""
+    """How a structured answer is requested: by one of these, or not at all."""
 
     output: Body = {}  # outputConfig
     tool: Block = {}  # a tool that must be called with the answer
@@ -168,7 +168,7 @@ _JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no wo
 
 
 def _answer(asked: Any, model: Model, fields: Body) -> _Answer:
-    """Return how to ask for the format *asked*: enforced if the model can, else forced or told."""
+    """Return how the response format is requested: enforced, by a forced tool, or in the prompt."""
     kind = asked.get("type") if isinstance(asked, dict) else None
     if kind in (None, "text"):
         return _Answer()
@@ -178,7 +178,7 @@ def _answer(asked: Any, model: Model, fields: Body) -> _Answer:
     schema = named.get("schema") if isinstance(named, dict) else None
     if kind != "json_schema" or not isinstance(schema, dict):
         raise errors.InvalidRequest(
-            "Bedrock takes a response_format of type text, json_object, or json_schema with a"
+            "Bedrock supports response_format of type text, json_object, or json_schema with a"
             " json_schema.schema.",
             param="response_format",
         )
@@ -197,7 +197,7 @@ _STRUCTURED_CLAUDES = ((4, 5), (4, 6))
 
 
 def _is_structured(model: Model) -> bool:
-    """Return whether *model* takes outputConfig.textFormat.
+    """Return whether *model* supports outputConfig.textFormat.
 
     By its name only where AWS documents it or it was tried; others refuse the whole request.
     Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
@@ -266,7 +266,7 @@ def _choice(choice: str) -> Body:
 
 
 def _tool(tool: Mapping[str, Any]) -> list[Block]:
-    """Return a *tool* and the cache point after it; one in Converse's own words goes on as it is.
+    """Return a *tool* and the cache point after it; one in Converse's format is sent unchanged.
 
     `strict` is left out: few models take it, and those only few tools that have it.
     """
@@ -275,7 +275,7 @@ def _tool(tool: Mapping[str, Any]) -> list[Block]:
     function = tool.get("function")
     if not isinstance(function, dict) or not function.get("name"):
         raise errors.InvalidRequest(
-            f"Bedrock has no tools of type '{tool.get('type')}': describe it as a function.",
+            f"Bedrock does not support tools of type '{tool.get('type')}': use a function.",
             param="tools",
         )
     about = function.get("description") or ""
@@ -284,7 +284,7 @@ def _tool(tool: Mapping[str, Any]) -> list[Block]:
 
 
 def _spec(name: str, about: str, schema: Mapping[str, Any]) -> Block:
-    """Return the tool called *name* that takes an object of *schema*."""
+    """Return the tool called *name* with an input of *schema*."""
     described = {"description": about} if about.strip() else {}
     taken = {"type": "object", **({} if schema else {"properties": {}}), **schema}
     return {"toolSpec": {"name": name, **described, "inputSchema": {"json": taken}}}

@@ -21,7 +21,7 @@ Part: TypeAlias = dict[str, Any]
 """One part of a content, as Google writes it."""
 
 UNSIGNED = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""What Google takes for a thought signature that was lost: skip_thought_signature_validator.
+"""The placeholder for a missing thought signature: skip_thought_signature_validator.
 
 In base64, for Vertex refuses it as plain text; the Gemini API takes both.
 """
@@ -95,7 +95,7 @@ def _called(call: Mapping[str, Any], where: str, known: _Known) -> Part:
     function = call.get("function")
     if not isinstance(function, Mapping):
         raise errors.InvalidRequest(
-            "Gemini knows only calls of type 'function'.", param=f"{where}.type"
+            "Gemini supports tool calls of type 'function' only.", param=f"{where}.type"
         )
     arguments = _object(function.get("arguments") or "{}")
     if arguments is None:
@@ -144,7 +144,7 @@ def _result(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that *text* is, None if it is none that can be sent on."""
+    """Return the JSON object in *text*, None if it is not one."""
     try:
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
@@ -153,7 +153,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _refuse(constant: str) -> float:
-    """Raise ValueError: NaN and the infinities are no JSON."""
+    """Raise ValueError: NaN and infinities are not valid JSON."""
     raise ValueError(constant)
 
 
@@ -187,12 +187,12 @@ def _turn(message: Mapping[str, Any], where: str, known: _Known) -> tuple[str, l
     role = message["role"]
     if role not in _ROLES:
         raise errors.InvalidRequest(
-            f"'{role}' is no role: write one of {', '.join(_ROLES)}.", param=f"{where}.role"
+            f"Invalid role '{role}': use one of {', '.join(_ROLES)}.", param=f"{where}.role"
         )
     kind, translated = _ROLES[role]
     try:
         return kind, translated(message, where, known)
     except (AttributeError, KeyError, TypeError) as e:
         raise errors.InvalidRequest(
-            f"This message is not as OpenAI's API has it ({type(e).__name__}: {e}).", param=where
+            f"Invalid message ({type(e).__name__}: {e}).", param=where
         ) from e

@@ -15,7 +15,7 @@ from llmgate.contract import Reply
 from llmgate.dialects.openai import embeddings as openai_embeddings
 
 PARAMS = frozenset("model input dimensions encoding_format user".split())
-"""OpenAI's parameters that it takes; vectors come as numbers whatever encoding is asked for."""
+"""OpenAI's parameters that it supports; vectors come as numbers whatever encoding is asked for."""
 
 _CONFIG = {
     "dimensions": "outputDimensionality",
@@ -85,7 +85,7 @@ def _vectors(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _tokens(vector: Mapping[str, Any]) -> float:
-    """Return how many tokens the text of a *vector* had, 0 if Google does not say."""
+    """Return the token count of a *vector*'s text, 0 if it is not reported."""
     said = vector.get("statistics") or {}
     count: float = said.get("token_count") or said.get("tokenCount") or 0
     return count
@@ -97,10 +97,10 @@ def _content(text: str) -> dict[str, Any]:
 
 
 def _config(body: Body) -> dict[str, Any]:
-    """Return what *body* says of how to embed, in Google's words."""
+    """Return the embedding options of *body* under Google's names."""
     return {name: body[key] for key, name in _CONFIG.items() if body.get(key) is not None}
 
 
 def _unknown(body: Body) -> dict[str, Any]:
-    """Return what *body* says that is neither OpenAI's nor known here: it goes on as it is."""
+    """Return the members of *body* that are unknown here: they are sent unchanged."""
     return {key: value for key, value in body.items() if key not in PARAMS and key not in _CONFIG}

@@ -1,4 +1,4 @@
-"""Google's errors in OpenAI's words: of a whole body, and inside a stream.
+"""Google's errors as OpenAI's: of an error body, and inside a stream.
 
 Sources: https://cloud.google.com/apis/design/errors
 https://ai.google.dev/gemini-api/docs/troubleshooting
@@ -49,7 +49,7 @@ _TOO_LARGE = re.compile(r"payload size exceeds", re.I)
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says: Google's object, in a list or not, or OAuth's."""
+    """Return the failure for an error *body*: Google's object, in a list or not, or OAuth's."""
     error = _error(body)
     message = str(error.get("message") or error.get("error_description") or "")
     status = error.get("status")
@@ -68,16 +68,16 @@ def failure(body: Any) -> Failure:
 
 def stream_error(event: Any) -> errors.UpstreamError:
     """Return the error that an *event* of a stream reports."""
-    said, error = failure(event), _error(event)
-    status = said.status or error.get("code")
+    found, error = failure(event), _error(event)
+    status = found.status or error.get("code")
     if not isinstance(status, int) or not 400 <= status <= 599:
         status = _STATUSES.get(str(error.get("status")), 502)
     return errors.UpstreamError(
-        said.message or "Google reported an error in its stream.",
+        found.message or "Google reported an error in its stream.",
         status=status,
-        type=said.type,
-        param=said.param,
-        code=said.code,
+        type=found.type,
+        param=found.param,
+        code=found.code,
     )
 
 
@@ -101,7 +101,7 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _field(error: Mapping[str, Any]) -> str | None:
-    """Return the name of the field that Google finds fault with, None if it names none."""
+    """Return the field of the first violation, None without one."""
     for detail in _objects(error.get("details")):
         for violation in _objects(detail.get("fieldViolations")):
             if violation.get("field"):

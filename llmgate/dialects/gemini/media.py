@@ -40,7 +40,7 @@ _REMOTE = re.compile(r"(https?|gs)://", re.I)
 
 
 def mime_type(name: str) -> str | None:
-    """Return the MIME type that the ending of *name*, a file's or a URL's, tells."""
+    """Return the MIME type for the extension of *name*, a file's name or a URL."""
     if _YOUTUBE.match(name):
         return "video/mp4"
     path = re.split(r"[?#]", name, maxsplit=1)[0]
@@ -52,7 +52,7 @@ def part(said: Mapping[str, Any], where: str) -> dict[str, Any]:
     kind = str(said.get("type"))
     if kind not in _KINDS:
         raise errors.InvalidRequest(
-            f"Gemini takes no content of type '{kind}'; it takes {', '.join(_KINDS)}.",
+            f"Gemini does not support content of type '{kind}'; it supports {', '.join(_KINDS)}.",
             param=f"{where}.type",
         )
     return _KINDS[kind](said, where)
@@ -64,17 +64,17 @@ def _text(said: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _refusal(said: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return what the model said instead of an answer."""
+    """Return a refusal as text."""
     return {"text": said["refusal"] or ""}
 
 
 def _image(said: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return an image; what its address does not tell is taken for a JPEG."""
+    """Return an image; an unknown type defaults to JPEG."""
     return _seen(said["image_url"], "image/jpeg", f"{where}.image_url")
 
 
 def _video(said: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a video; what its address does not tell is taken for an MP4."""
+    """Return a video; an unknown type defaults to MP4."""
     return _seen(said["video_url"], "video/mp4", f"{where}.video_url")
 
 
@@ -86,7 +86,7 @@ def _seen(source: str | Mapping[str, Any], default: str, where: str) -> dict[str
         return _inline(url, told, f"{where}.url")
     if not _REMOTE.match(url):
         raise errors.InvalidRequest(
-            "Gemini takes data:, http:, https: and gs: URLs.", param=f"{where}.url"
+            "Expected a data:, http:, https: or gs: URL.", param=f"{where}.url"
         )
     return _linked(url, told or mime_type(url) or default)
 
@@ -115,7 +115,7 @@ def _audio(said: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _file(said: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a file: its data (a data: URL or base64), or the URI by which Google knows it."""
+    """Return a file: its data (a data: URL or base64), or its URI at Google."""
     file = said["file"]
     data, id = file.get("file_data"), file.get("file_id")
     told = file.get("format") or mime_type(file.get("filename") or "")

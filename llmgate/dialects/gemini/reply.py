@@ -27,7 +27,7 @@ from llmgate.dialects.gemini import usage as gemini_usage
 from llmgate.dialects.openai import chat as openai_chat
 
 Delta: TypeAlias = dict[str, Any]
-"""What a part adds to a message, in OpenAI's words."""
+"""What a part adds to a message, in OpenAI's shape."""
 
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
 """OpenAI's finish reasons; whatever else ends an answer has filtered it."""
@@ -36,7 +36,7 @@ _BROKEN = frozenset(
     """MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE
     MALFORMED_RESPONSE""".split()
 )
-"""Reasons for which there is no answer: the model failed, and may succeed if asked again."""
+"""Finish reasons without an answer: the model failed; a retry may succeed."""
 
 _TEXTUAL = frozenset({"text", "thought", "thoughtSignature"})
 
@@ -45,7 +45,7 @@ _KEPT = {
     "citationMetadata": "citation_metadata",
     "urlContextMetadata": "url_context_metadata",
 }
-"""What a candidate tells beside its content, kept in the message's `extra_content.google`;
+"""Metadata of a candidate, kept in the message's `extra_content.google`;
 with it, as `parts`, whatever parts OpenAI has no word for (code that was run, sounds)."""
 
 
@@ -66,7 +66,7 @@ def completion(raw: Any, deployment: Deployment) -> Reply:
             }
         )
     if not choices:
-        raise errors.BadUpstream("Google's answer has neither a candidate nor a reason for none.")
+        raise errors.BadUpstream("Google's response has neither a candidate nor a block reason.")
     usage = {"usage": gemini_usage.usage(raw["usageMetadata"])} if raw.get("usageMetadata") else {}
     head = {**_head(raw, id, deployment), "object": "chat.completion"}
     return {**head, "choices": choices, **usage}
@@ -88,7 +88,7 @@ def chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
 
 
 class _Stream:
-    """What a stream has said so far."""
+    """The state of a stream."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -135,7 +135,7 @@ class _Stream:
 
 
 class _Candidate:
-    """What one candidate has said so far."""
+    """The state of one candidate."""
 
     def __init__(self, id: str, index: int) -> None:
         self.index = index
@@ -147,11 +147,11 @@ class _Candidate:
 
     @property
     def finished(self) -> bool:
-        """Return whether Google has said why it stops."""
+        """Return whether a finish reason was received."""
         return bool(self._reason)
 
     def deltas(self, said: Mapping[str, Any]) -> Iterator[Delta]:
-        """Yield what *said*, the candidate of one answer, adds; empty texts are left out."""
+        """Yield the deltas of *said*, a candidate; empty texts are omitted."""
         self._reason = said.get("finishReason") or self._reason
         self._message = said.get("finishMessage") or self._message
         self._extra.update({name: said[key] for key, name in _KEPT.items() if key in said})
@@ -203,7 +203,7 @@ class _Candidate:
         """Return the last delta and the finish reason; raises UpstreamError if all went wrong."""
         if self._reason in _BROKEN:
             raise errors.UpstreamError(
-                self._message or f"The model's answer came to nothing: {self._reason}.",
+                self._message or f"The model returned no answer: {self._reason}.",
                 status=502,
                 code=self._reason.lower(),
             )
@@ -249,12 +249,12 @@ def _candidates(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _head(raw: Mapping[str, Any], id: str, deployment: Deployment) -> dict[str, Any]:
-    """Return what the chunks of an answer begin with; Google does not say when it was made."""
+    """Return what the chunks of an answer begin with; Google reports no creation time."""
     return openai_chat.head(f"chatcmpl-{id}", 0, raw.get("modelVersion") or deployment.model)
 
 
 def _id(raw: Mapping[str, Any]) -> str:
-    """Return the id of an answer; made of what it says if Google gives none."""
+    """Return the id of a response; a hash of it if Google sends none."""
     given = raw.get("responseId")
     return str(given) if given else _digest(json.dumps(raw, sort_keys=True))
 

@@ -25,7 +25,7 @@ PARAMS = frozenset(
     tools tool_choice parallel_tool_calls reasoning_effort modalities web_search_options
     service_tier""".split()
 )
-"""OpenAI's parameters that Gemini takes or that change nothing in its answer."""
+"""OpenAI's parameters that Gemini supports or that do not change its answer."""
 
 SETTINGS = (
     ("temperature", "temperature"),
@@ -50,7 +50,7 @@ _TOP = frozenset(
     """systemInstruction safetySettings toolConfig generationConfig cachedContent serviceTier
     modelArmorConfig continuationToken""".split()
 )
-"""What stands beside the contents and has a name of two words, in Google's JSON."""
+"""The members beside the contents, in Google's JSON."""
 
 _TIERS = {"flex": "flex", "priority": "priority", "default": "standard", "standard": "standard"}
 
@@ -127,7 +127,7 @@ def _own_name(key: str) -> str | None:
 
 
 def _generation(body: Body, model: str, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the generationConfig: OpenAI's parameters, then what *own* says in Google's words."""
+    """Return the generationConfig: of OpenAI's parameters, then those in *own*."""
     made = {name: body[key] for key, name in SETTINGS if body.get(key) is not None}
     limit, stops = openai_chat.limit(body), openai_chat.stops(body)
     if limit is not None:
@@ -146,17 +146,17 @@ def _generation(body: Body, model: str, own: Mapping[str, Any]) -> dict[str, Any
 
 
 def _modalities(wanted: list[str]) -> list[str]:
-    """Return what the answer may be made of, in Google's words."""
+    """Return the responseModalities."""
     if not set(wanted) <= {"text", "image"}:
         raise errors.InvalidRequest(
-            "llmgate reads texts and images from Gemini: modalities may be 'text' and 'image'.",
+            "Gemini supports the modalities 'text' and 'image' only.",
             param="modalities",
         )
     return [modality.upper() for modality in wanted]
 
 
 def _logprobs(body: Body) -> dict[str, Any]:
-    """Return what asks for the log probabilities that *body* asks for."""
+    """Return the options for log probabilities."""
     top = body.get("top_logprobs")
     if not body.get("logprobs") and top is None:
         return {}
@@ -164,13 +164,14 @@ def _logprobs(body: Body) -> dict[str, Any]:
 
 
 def _output(response_format: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what asks for the *response_format*: text, JSON, or JSON of a schema."""
+    """Return the options for the *response_format*: text, JSON, or JSON of a schema."""
     kind = response_format.get("type", "text")
     if kind == "text":
         return {}
     if kind not in ("json_object", "json_schema"):
         raise errors.InvalidRequest(
-            f"Gemini has no response format '{kind}'; it has text, json_object and json_schema.",
+            f"Gemini does not support response_format '{kind}'; use text, json_object or"
+            " json_schema.",
             param="response_format.type",
         )
     made: dict[str, Any] = {"responseMimeType": "application/json"}

@@ -1,4 +1,4 @@
-"""OpenAI's tools, tool choice and JSON schemas as Gemini takes them.
+"""OpenAI's tools, tool choice and JSON Schemas in Gemini's format.
 
 Sources: https://ai.google.dev/api/caching#Tool
 https://ai.google.dev/gemini-api/docs/structured-output#json_schema_support
@@ -27,7 +27,7 @@ def tools(body: Body) -> list[dict[str, Any]]:
             others.append({key: value for key, value in tool.items() if key != "type"})
         else:
             raise errors.InvalidRequest(
-                f"Gemini has no tool of type '{kind}'; it takes functions and its own tools,"
+                f"Gemini does not support tools of type '{kind}'; use functions or its own tools,"
                 ' such as {"google_search": {}}.',
                 param=f"tools.{at}.type",
             )
@@ -50,9 +50,9 @@ def _declaration(function: Any, where: str) -> dict[str, Any]:
 
 
 def _empty(parameters: Mapping[str, Any]) -> bool:
-    """Return whether a function with these *parameters* takes none: Google wants them unset."""
-    said = {key for key, value in parameters.items() if value or key not in _EMPTY}
-    return not said - {"$schema", "type", "title", "description"}
+    """Return whether *parameters* is empty: Google wants it unset then."""
+    used = {key for key, value in parameters.items() if value or key not in _EMPTY}
+    return not used - {"$schema", "type", "title", "description"}
 
 
 _EMPTY = frozenset({"properties", "required", "additionalProperties"})
@@ -66,7 +66,7 @@ def check_parallel(parallel: Any, tools: list[dict[str, Any]]) -> None:
     declared = tools[0].get("functionDeclarations", ()) if tools else ()
     if parallel is False and len(declared) > 1:
         raise errors.InvalidRequest(
-            "Gemini cannot be kept from calling several tools at once. Leave out"
+            "Gemini cannot disable parallel tool calls. Remove"
             " parallel_tool_calls, or list it in additional_drop_params.",
             param="parallel_tool_calls",
             code="unsupported_parameter",
@@ -112,7 +112,7 @@ def _names(choices: Any) -> list[str]:
 
 
 def schema(given: Any, where: str) -> Any:
-    """Return JSON schema *given* in the keywords that Gemini reads; *where* names it in errors.
+    """Return JSON Schema *given* with the keywords that Gemini supports; *where* is for errors.
 
     `const` becomes an enum of one, `allOf` is folded into its parent, `definitions` become
     `$defs`; what Gemini has no word for (`pattern`, `exclusiveMinimum`, ...) is left out.
@@ -120,11 +120,11 @@ def schema(given: Any, where: str) -> Any:
     try:
         return _schema(given)
     except (AttributeError, RecursionError, TypeError) as e:
-        raise errors.InvalidRequest("This is no JSON schema.", param=where) from e
+        raise errors.InvalidRequest("Invalid JSON Schema.", param=where) from e
 
 
 def _schema(given: Any) -> Any:
-    """Return schema *given*; what is no object (`true`, `false`) as it is."""
+    """Return schema *given*; a non-object (`true`, `false`) is returned unchanged."""
     if not isinstance(given, Mapping):
         return given
     flat = _folded(given)
@@ -146,7 +146,7 @@ def _schema(given: Any) -> Any:
 
 
 def _type_of(values: Iterable[Any]) -> dict[str, Any]:
-    """Return the type of an enum's *values*, without which Gemini takes none; null is one too."""
+    """Return the type of an enum's *values*, which Gemini requires; null included."""
     found = list(dict.fromkeys(_TYPES[type(value)] for value in values if type(value) in _TYPES))
     return {"type": found[0] if len(found) == 1 else found} if found else {}
 
@@ -155,7 +155,7 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(
 
 
 def _folded(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return schema *given* with the schemas of its `allOf` in it; what it says itself wins."""
+    """Return schema *given* with the schemas of its `allOf` merged; its own keywords win."""
     whole = given.get("allOf")
     if not isinstance(whole, list):
         return given
@@ -192,7 +192,7 @@ def _all(value: Any) -> Any:
 
 
 def _enum(values: Any) -> Any:
-    """Return those *values* that may be in Gemini's enums: texts and numbers; None if none may."""
+    """Return the *values* that Gemini's enums support (strings, numbers), None without any."""
     kept = [
         value
         for value in values

@@ -10,23 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def usage(said: Mapping[str, Any]) -> dict[str, Any]:
+def usage(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return OpenAI's usage for Google's usageMetadata; counts of zero are left out there."""
-    prompt = said.get("promptTokenCount", 0) + said.get("toolUsePromptTokenCount", 0)
-    written, thought = said.get("candidatesTokenCount", 0), said.get("thoughtsTokenCount", 0)
+    prompt = raw.get("promptTokenCount", 0) + raw.get("toolUsePromptTokenCount", 0)
+    written, thought = raw.get("candidatesTokenCount", 0), raw.get("thoughtsTokenCount", 0)
     # some models count thoughts among the candidates' tokens
-    completion = written if said.get("totalTokenCount") == prompt + written else written + thought
+    completion = written if raw.get("totalTokenCount") == prompt + written else written + thought
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": said.get("cachedContentTokenCount", 0),
-            "audio_tokens": _audio(said.get("promptTokensDetails")),
+            "cached_tokens": raw.get("cachedContentTokenCount", 0),
+            "audio_tokens": _audio(raw.get("promptTokensDetails")),
         },
         "completion_tokens_details": {
             "reasoning_tokens": thought,
-            "audio_tokens": _audio(said.get("candidatesTokensDetails")),
+            "audio_tokens": _audio(raw.get("candidatesTokensDetails")),
         },
     }
 
@@ -38,9 +38,9 @@ def _audio(details: Iterable[Mapping[str, Any]] | None) -> int:
     )
 
 
-def logprobs(said: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the log probabilities of a candidate, None if it has none."""
-    result = said.get("logprobsResult")
+def logprobs(raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the log probabilities of a candidate, None without any."""
+    result = raw.get("logprobsResult")
     if not result:
         return None
     chosen = result.get("chosenCandidates") or []
@@ -52,11 +52,11 @@ def logprobs(said: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"content": content, "refusal": None}
 
 
-def _token(said: Mapping[str, Any]) -> dict[str, Any]:
+def _token(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return one token and its log probability."""
-    token = said.get("token", "")
+    token = raw.get("token", "")
     return {
         "token": token,
-        "logprob": said.get("logProbability", 0.0),
+        "logprob": raw.get("logProbability", 0.0),
         "bytes": list(token.encode("utf-8", "surrogatepass")),
     }

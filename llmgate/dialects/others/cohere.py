@@ -42,7 +42,7 @@ _FAILED = {"ERROR": 500, "ERROR_LIMIT": 500, "TIMEOUT": 504}
 
 
 def chat_body(body: Body) -> Body:
-    """Return Cohere's request for a chat *body*; raises InvalidRequest for what it cannot say."""
+    """Return Cohere's request for a chat *body*; raises InvalidRequest."""
     sent = {
         _RENAMED.get(key, key): value
         for key, value in body.items()
@@ -94,11 +94,11 @@ def _tools(body: Body) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one tool; Cohere wants parameters, be there any or not."""
+    """Return one tool; Cohere requires `parameters`."""
     function = tool.get("function")
     if not function:
         raise errors.InvalidRequest(
-            f"Cohere has no tools of type '{tool.get('type')}': describe it as a function.",
+            f"Cohere does not support tools of type '{tool.get('type')}': use a function.",
             param="tools",
         )
     kept = {key: value for key, value in function.items() if key != "strict" and value is not None}
@@ -111,7 +111,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     role = message["role"]
     if role not in _MESSAGES:
         raise errors.InvalidRequest(
-            f"Cohere has no messages of role '{role}': use system, user, assistant or tool.",
+            f"Cohere does not support the role '{role}': use system, user, assistant or tool.",
             param="messages",
         )
     sent = {key: value for key, value in message.items() if key not in _NOT_COHERES}
@@ -125,7 +125,7 @@ _NOT_COHERES = frozenset(
 
 
 def _system(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a system or developer message says."""
+    """Return a system or developer message."""
     return {"role": "system", **_said(message)}
 
 
@@ -141,7 +141,7 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return one part of a message; raises InvalidRequest for sound and files."""
     if part.get("type") in ("input_audio", "file"):
         raise errors.InvalidRequest(
-            f"Cohere reads text and images, not parts of type '{part['type']}'.",
+            f"Cohere does not support content of type '{part['type']}'.",
             param="messages",
         )
     if isinstance(part.get("image_url"), str):
@@ -150,20 +150,20 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assistant(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the model said before: thoughts, text (before tool calls its plan), calls."""
-    said = openai_chat.text(message.get("content")) or message.get("refusal") or ""
+    """Return an assistant message: thinking, text (`tool_plan` before tool calls), calls."""
+    raw = openai_chat.text(message.get("content")) or message.get("refusal") or ""
     calls = message.get("tool_calls")
     thought = message.get("reasoning_content")
     sent: dict[str, Any] = {}
     blocks = [{"type": "thinking", "thinking": thought}] if thought else []
     if calls:
         sent["tool_calls"] = [_call(call) for call in calls]
-        if said:
-            sent["tool_plan"] = said
+        if raw:
+            sent["tool_plan"] = raw
     elif thought:
-        blocks.append({"type": "text", "text": said})
+        blocks.append({"type": "text", "text": raw})
     else:
-        sent["content"] = said
+        sent["content"] = raw
     return {**sent, "content": blocks} if blocks else sent
 
 
@@ -171,7 +171,7 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return one call of a function; without arguments it still has an object."""
     function = call.get("function")
     if not function:
-        raise errors.InvalidRequest("Cohere knows only calls of functions.", param="messages")
+        raise errors.InvalidRequest("Cohere supports function calls only.", param="messages")
     called = {"name": function["name"], "arguments": function.get("arguments") or "{}"}
     return {"id": call.get("id"), "type": "function", "function": called}
 
@@ -190,13 +190,13 @@ def chat_reply(reply: Mapping[str, Any], model: str) -> Reply:
 
     Raises UpstreamError if the generation failed.
     """
-    said = reply["message"]
+    raw = reply["message"]
     reason = finish(reply["finish_reason"], None)
-    blocks = said.get("content") or []
+    blocks = raw.get("content") or []
     texts = [block["text"] for block in blocks if block.get("type") == "text"]
     thoughts = [block["thinking"] for block in blocks if block.get("type") == "thinking"]
-    calls = said.get("tool_calls")
-    content = (said.get("tool_plan") or "") + "".join(texts)
+    calls = raw.get("tool_calls")
+    content = (raw.get("tool_plan") or "") + "".join(texts)
     message: dict[str, Any] = {
         "role": "assistant",
         "content": content or (None if calls else ""),
@@ -205,7 +205,7 @@ def chat_reply(reply: Mapping[str, Any], model: str) -> Reply:
     found = {
         "reasoning_content": "".join(thoughts),
         "tool_calls": calls,
-        "citations": said.get("citations"),
+        "citations": raw.get("citations"),
     }
     message.update({key: value for key, value in found.items() if value})
     head = openai_chat.head(reply["id"], 0, model)
@@ -240,17 +240,17 @@ def logprobs(items: Any) -> Any:
     return {"content": content, "refusal": None}
 
 
-def counts(said: Any) -> dict[str, Any]:
+def counts(raw: Any) -> dict[str, Any]:
     """Return OpenAI's usage: all tokens, with what of them Cohere bills beside."""
-    said = said or {}
-    tokens = said.get("tokens") or said.get("billed_units") or {}
+    raw = raw or {}
+    tokens = raw.get("tokens") or raw.get("billed_units") or {}
     found = openai_chat.usage(
         int(tokens.get("input_tokens") or 0),
         int(tokens.get("output_tokens") or 0),
-        int(said.get("cached_tokens") or 0),
+        int(raw.get("cached_tokens") or 0),
     )
-    if said.get("billed_units"):
-        found["billed_units"] = said["billed_units"]
+    if raw.get("billed_units"):
+        found["billed_units"] = raw["billed_units"]
     return found
 
 
@@ -274,7 +274,7 @@ _FAILURES = (
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* of Cohere says."""
+    """Return the failure for an error *body* of Cohere."""
     if isinstance(body, dict):
         body = body.get("message") or body.get("detail") or body.get("error") or ""
     message = body if isinstance(body, str) else json.dumps(body)

@@ -17,7 +17,7 @@ from llmgate.dialects.openai import embeddings as openai_embeddings
 
 
 def embed_body(body: Body, input_type: str) -> Body:
-    """Return Cohere's request for an embeddings *body*, of *input_type* unless it says its own.
+    """Return Cohere's request for an embeddings *body*, with *input_type* as the default.
 
     Inputs that are all data URIs of images are embedded as images.
     """
@@ -38,7 +38,7 @@ _NOT_EMBED = frozenset({"input", "dimensions", "encoding_format"})
 
 
 def embeddings_reply(reply: Mapping[str, Any], model: str) -> Reply:
-    """Return Cohere's *reply* as embeddings: floats, or the type that alone was asked for."""
+    """Return Cohere's *reply* as embeddings: floats, or the only requested type."""
     found = reply["embeddings"]
     billed = (reply.get("meta") or {}).get("billed_units") or {}
     tokens = int(billed.get("input_tokens") or 0) + int(billed.get("image_tokens") or 0)
@@ -86,6 +86,6 @@ def _with_document(row: Any, documents: Sequence[Any]) -> Any:
 
 
 def rerank_usage(report: Mapping[str, Any]) -> Usage:
-    """Return how many searches a rerank reply says are billed."""
+    """Return the billed searches of a rerank reply."""
     billed = (report.get("meta") or {}).get("billed_units") or {}
     return {"search_units": billed["search_units"]} if billed.get("search_units") else {}

@@ -45,7 +45,7 @@ def chunks(pieces: Iterator[bytes], model: str) -> Events:
         delta = _DELTAS.get(kind, _unknown)(event, calls)
         if delta:
             yield openai_chat.chunk(head, delta, None, _logprobs(event))
-    raise errors.CutShort("Cohere's stream ended before the message did.")
+    raise errors.CutShort("Cohere's stream ended before the message was complete.")
 
 
 def _logprobs(event: Mapping[str, Any]) -> Any:
@@ -68,7 +68,7 @@ def _content(event: Mapping[str, Any], calls: dict[Any, int]) -> dict[str, Any]:
 
 
 def _plan(event: Mapping[str, Any], calls: dict[Any, int]) -> dict[str, Any]:
-    """Return the delta of what the model says before it calls tools."""
+    """Return the delta of the text before tool calls."""
     return {"content": event["delta"]["message"]["tool_plan"]}
 
 
@@ -91,7 +91,7 @@ def _citation(event: Mapping[str, Any], calls: dict[Any, int]) -> dict[str, Any]
 
 
 def _unknown(event: Mapping[str, Any], calls: dict[Any, int]) -> dict[str, Any]:
-    """Return nothing for an event that says nothing to OpenAI's clients; raises an error."""
+    """Return nothing for an unknown event; raises UpstreamError for an error."""
     if event.get("type") and event["type"] != "error":
         return {}
     found = cohere.failure(event)

@@ -24,7 +24,7 @@ PARAMS = frozenset(
     """model messages stream temperature top_p stop n max_tokens max_completion_tokens
     response_format tools tool_choice logprobs top_logprobs reasoning_effort""".split()
 )
-"""OpenAI's parameters that it takes."""
+"""OpenAI's parameters that it supports."""
 
 _UNKNOWN = frozenset(
     "name refusal annotations audio function_call reasoning_content thinking_blocks".split()
@@ -32,7 +32,7 @@ _UNKNOWN = frozenset(
 
 
 def chat_body(body: Body) -> Body:
-    """Return a chat *body* as Databricks takes it."""
+    """Return Databricks' request for a chat *body*."""
     sent = {key: value for key, value in body.items() if key != "max_completion_tokens"}
     limit = openai_chat.limit(body)
     if limit is not None:
@@ -69,9 +69,9 @@ def chat_chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
         yield openai_chat.usage_chunk(_head(last), last["usage"])
 
 
-def _head(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *said* with an id: some models give none."""
-    return {**said, "id": said.get("id") or f"chatcmpl-{said.get('created', 0)}"}
+def _head(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *raw* with an id: some models send none."""
+    return {**raw, "id": raw.get("id") or f"chatcmpl-{raw.get('created', 0)}"}
 
 
 def _chosen(choice: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ _FAILURES: Mapping[Any, Failure] = {
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says: Databricks' own, or that of a model it calls elsewhere."""
+    """Return the failure for an error *body*: Databricks' own, or that of an external model."""
     if not isinstance(body, dict):
         return openai_wire.failure(body)
     inner = body.get("external_model_message")

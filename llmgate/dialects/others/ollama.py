@@ -43,7 +43,7 @@ _TIMES = frozenset(
 
 
 def chat_body(body: Body) -> Body:
-    """Return Ollama's request for a chat *body*; raises InvalidRequest for what it cannot say."""
+    """Return Ollama's request for a chat *body*; raises InvalidRequest."""
     sent = {
         key: value
         for key, value in body.items()
@@ -93,7 +93,7 @@ def _tools(body: Body) -> list[dict[str, Any]]:
     tools, choice = openai_chat.offered(body)
     if choice == "required":
         raise errors.InvalidRequest(
-            'Ollama cannot be made to call a tool: send tool_choice "auto" or "none", or'
+            'Ollama cannot force a tool call: send tool_choice "auto" or "none", or'
             ' additional_drop_params: ["tool_choice"] to leave the choice to the model.',
             param="tool_choice",
             code="unsupported_parameter",
@@ -111,15 +111,15 @@ def unforced(body: Body) -> Body:
 def chat_reply(reply: Mapping[str, Any]) -> Reply:
     """Return Ollama's *reply* as a chat completion."""
     head = _head(reply)
-    said = reply["message"]
-    calls = _calls(said, head, 0)
+    raw = reply["message"]
+    calls = _calls(raw, head, 0)
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": said.get("content") or (None if calls else ""),
+        "content": raw.get("content") or (None if calls else ""),
         "refusal": None,
     }
-    if said.get("thinking"):
-        message["reasoning_content"] = said["thinking"]
+    if raw.get("thinking"):
+        message["reasoning_content"] = raw["thinking"]
     if calls:
         message["tool_calls"] = calls
     finish = _finish(reply, bool(calls))
@@ -160,7 +160,7 @@ def _calls(
 
 
 def _finish(line: Mapping[str, Any], called: bool) -> str:
-    """Return why the answer ended; servers before 0.2 do not say."""
+    """Return the finish_reason; servers before 0.2 send none."""
     reason = str(line.get("done_reason") or "stop")
     return "tool_calls" if called and reason == "stop" else reason
 
@@ -179,7 +179,7 @@ def _logprobs(line: Mapping[str, Any]) -> Any:
 
 
 def _times(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else Ollama says of its work, in nanoseconds."""
+    """Return Ollama's timings, in nanoseconds."""
     return {key: value for key, value in line.items() if key in _TIMES}
 
 
@@ -232,7 +232,7 @@ def chat_chunks(pieces: Iterable[bytes]) -> Events:
             yield openai_chat.chunk(head, {}, _finish(line, called > 0))
             yield {**openai_chat.usage_chunk(head, _usage(line)), **_times(line)}
             return
-    raise errors.CutShort("Ollama's stream ended before it said that it was done.")
+    raise errors.CutShort("Ollama's stream ended before the response was complete.")
 
 
 def _delta(
@@ -289,11 +289,11 @@ _FAILURES = (
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* of Ollama says."""
-    said = body.get("error") if isinstance(body, dict) else body
-    if isinstance(said, dict):  # a model that Ollama runs elsewhere
-        said = said.get("message")
-    message = said if isinstance(said, str) else json.dumps(said) if said else ""
+    """Return the failure for an error *body* of Ollama."""
+    raw = body.get("error") if isinstance(body, dict) else body
+    if isinstance(raw, dict):  # a model that Ollama runs elsewhere
+        raw = raw.get("message")
+    message = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
     for pattern, found in _FAILURES:
         if pattern.search(message):
             return found._replace(message=message)

@@ -1,4 +1,4 @@
-"""OpenAI's messages as Ollama's own API takes them.
+"""OpenAI's messages in the format of Ollama's own API.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
@@ -63,7 +63,7 @@ def _image(part: Mapping[str, Any]) -> str:
     found = re.match(r"data:[^,]*;base64,", url)
     if not found:
         raise errors.InvalidRequest(
-            "Ollama takes images as data:…;base64 URLs only: neither web addresses nor files.",
+            "Ollama supports images as data:…;base64 URLs only, no web addresses and no files.",
             param="messages",
         )
     return str(url[found.end() :])

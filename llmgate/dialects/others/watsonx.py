@@ -25,7 +25,7 @@ PARAMS = frozenset(
     frequency_penalty max_tokens max_completion_tokens response_format tools tool_choice logprobs
     top_logprobs reasoning_effort""".split()
 )
-"""OpenAI's parameters that its chat takes."""
+"""OpenAI's parameters that its chat supports."""
 
 _RENAMED = frozenset("model stream stop max_tokens max_completion_tokens tool_choice".split())
 _UNKNOWN = frozenset("annotations audio function_call reasoning_content thinking_blocks".split())
@@ -70,19 +70,21 @@ def chat_chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
         yield chunk if event else event
 
 
-def _ended(said: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Return *said* with its model, and with OpenAI's reasons for the ends of its choices."""
+def _ended(raw: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Return *raw* with its model, and with OpenAI's reasons for the ends of its choices."""
     choices = [
         {**choice, "finish_reason": _finish(choice.get("finish_reason"))}
-        for choice in said.get("choices") or ()
+        for choice in raw.get("choices") or ()
     ]
-    return {**said, "model": said.get("model") or model, "choices": choices}
+    return {**raw, "model": raw.get("model") or model, "choices": choices}
 
 
 def _finish(reason: str | None) -> str | None:
     """Return OpenAI's word for why a choice ended; raises UpstreamError if it failed."""
     if reason in ("error", "cancelled"):
-        raise errors.UpstreamError(f"watsonx.ai ended its answer with '{reason}'.", status=502)
+        raise errors.UpstreamError(
+            f"watsonx.ai ended the response with finish_reason '{reason}'.", status=502
+        )
     return "length" if reason == "time_limit" else reason
 
 
@@ -116,24 +118,24 @@ _TOO_LONG = re.compile(r"cannot exceed the total tokens limit", re.I)
 
 
 def failure(body: Any) -> Failure:
-    """Return what an error *body* says."""
-    told = body.get("errors") if isinstance(body, dict) else None
-    if not (isinstance(told, list) and told and isinstance(told[0], dict)):
+    """Return the failure for an error *body*."""
+    listed = body.get("errors") if isinstance(body, dict) else None
+    if not (isinstance(listed, list) and listed and isinstance(listed[0], dict)):
         return openai_wire.failure(body)
-    found = openai_wire.failure({"error": told[0]})
+    found = openai_wire.failure({"error": listed[0]})
     if _TOO_LONG.search(found.message):
         return found._replace(code="context_length_exceeded")
-    known = _FAILURES.get(told[0].get("code"))
+    known = _FAILURES.get(listed[0].get("code"))
     return known._replace(message=found.message) if known else found
 
 
 def _error(event: Mapping[str, Any]) -> errors.UpstreamError:
     """Return the error that an event of a stream reports."""
     found, status = failure(event), event.get("status_code")
-    told = status if isinstance(status, int) and 400 <= status <= 599 else 502
+    code = status if isinstance(status, int) and 400 <= status <= 599 else 502
     return errors.UpstreamError(
         found.message or "The upstream reported an error in its stream.",
-        status=found.status or told,
+        status=found.status or code,
         type=found.type,
         param=found.param,
         code=found.code,

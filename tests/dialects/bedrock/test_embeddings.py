@@ -105,7 +105,7 @@ def test_a_call_has_as_many_inputs_as_the_model_takes(model: str, sizes: list[in
 
 
 def test_a_model_that_is_not_known_is_refused_with_a_remedy() -> None:
-    with pytest.raises(errors.InvalidRequest, match=r"it knows .*model_info.base_model") as caught:
+    with pytest.raises(errors.InvalidRequest, match=r"known are .*model_info.base_model") as caught:
         request("arn:aws:bedrock:us-east-1:1:provisioned-model/abc", input="a")
 
     assert caught.value.param == "model"

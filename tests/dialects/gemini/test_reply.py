@@ -77,7 +77,7 @@ def test_calls_are_the_finish_unless_the_answer_was_cut(reason: str, wanted: str
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({}, "The model's answer came to nothing: MALFORMED_FUNCTION_CALL."),
+        ({}, "The model returned no answer: MALFORMED_FUNCTION_CALL."),
         ({"finishMessage": "print(f("}, "print(f("),
     ],
 )
