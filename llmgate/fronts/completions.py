@@ -32,7 +32,9 @@ def chat_from_completion(body: Body) -> Body:
 
 
 def _prompt(prompt: Any) -> str:
-    """Return the only text of *prompt*."""
+    """Return the only text of *prompt*; null, the start of a new document, has none."""
+    if prompt is None:
+        return ""
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if isinstance(prompt, str):

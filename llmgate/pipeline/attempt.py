@@ -64,8 +64,8 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
     name, operation, front = _operation(provider, wanted)
     body = _fronted(wanted.body, operation, front)
     deployment = logged_in(gate, provider, deployment, meter)
-    settled = parameters.settled(body, deployment, name, operation)
-    if parameters.dropping(body, deployment):
+    settled = parameters.upstream_body(body, deployment, name, operation)
+    if parameters.drops_unsupported(body, deployment):
         deployment = deployment._replace(drop_params=True)
     sent = (
         _sent(gate, provider, _built(operation, part, deployment), deployment, body, meter)

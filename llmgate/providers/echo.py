@@ -93,6 +93,8 @@ def _last_said(body: Mapping[str, Any]) -> str:
 def _prompt(body: Mapping[str, Any]) -> str:
     """Return the prompt as text; token ids as their numbers."""
     prompt = body["prompt"]
+    if prompt is None:
+        return ""
     return " ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
 
 

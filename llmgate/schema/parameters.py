@@ -1,6 +1,6 @@
-"""Which parameters go upstream: defaults, drops, refusals, and the names that only the gate reads.
+"""Which parameters are sent upstream: defaults, dropped and refused ones, and the gate's own names.
 
-The names are OpenAI's; what a provider takes of them is its `Operation.params`.
+The names are OpenAI's; the subset that a provider supports is its `Operation.params`.
 Source: https://platform.openai.com/docs/api-reference
 """
 
@@ -25,7 +25,8 @@ OPENAI: Mapping[str, frozenset[str]] = {
         f"""{_SAMPLING} model messages stream stream_options max_tokens max_completion_tokens user
         response_format tools tool_choice parallel_tool_calls functions function_call logprobs
         top_logprobs modalities audio prediction reasoning_effort verbosity service_tier store
-        web_search_options prompt_cache_key prompt_cache_retention safety_identifier""".split()
+        web_search_options prompt_cache_key prompt_cache_retention prompt_cache_options
+        safety_identifier moderation""".split()
     ),
     "completions": frozenset(
         f"""{_SAMPLING} model prompt stream stream_options max_tokens user suffix echo best_of
@@ -61,11 +62,11 @@ OPENAI: Mapping[str, frozenset[str]] = {
     "responses": frozenset(
         """model input stream stream_options temperature top_p tools tool_choice user store
         parallel_tool_calls top_logprobs service_tier prompt_cache_key prompt_cache_retention
-        safety_identifier""".split()
+        prompt_cache_options safety_identifier moderation""".split()
     ),
 }
-"""OpenAI's parameters by operation; of Anthropic's messages those that go by the same names, of
-Gemini's contents those that a deployment may have as defaults."""
+"""OpenAI's parameters by operation. For Anthropic's messages, those with the same name there; for
+Gemini's contents, those that a deployment may set as defaults."""
 
 _ALL = frozenset().union(*OPENAI.values())
 
@@ -87,62 +88,90 @@ GATE_ONLY = frozenset(
     aws_secret_access_key aws_session_token aws_region_name cost_per_query roles bos_token
     eos_token verbose logger_fn""".split()
 )
-"""Names in a body that the gate reads itself; never sent upstream (but inside `extra_body`)."""
+"""Members of a body that the gate reads itself; never sent upstream, except inside `extra_body`."""
 
-QUIET = frozenset("model messages prompt input user stream stream_options".split())
-"""What an operation that lacks it loses without a word: nothing in the answer changes by it."""
+HINTS = frozenset(
+    """model messages prompt input user stream stream_options store verbosity reasoning_effort
+    prompt_cache_key prompt_cache_retention prompt_cache_options safety_identifier
+    moderation""".split()
+)
+"""Parameters that are dropped without an error where they are not supported: they express a
+preference or save money, and the response is valid without them. All others are demands."""
 
-FOREIGN = frozenset({"stop_sequences"})
-"""Names that clients send to every provider (guidance does) though they are not OpenAI's."""
+NON_OPENAI = frozenset({"stop_sequences"})
+"""Parameters that clients send to every provider (guidance does) though OpenAI has no such name."""
 
-OWN = {name: frozenset({"metadata"}) for name in ("messages", "count_tokens", "responses")}
-"""What is a parameter of the API itself where it is spoken natively."""
+NATIVE = {name: frozenset({"metadata"}) for name in ("messages", "count_tokens", "responses")}
+"""Names in GATE_ONLY that are parameters of these APIs themselves."""
 
-_USUAL = {"n": 1, "parallel_tool_calls": True, "store": False, "service_tier": "auto"}
+_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "best_of": (0, 1),
+    "echo": (False,),
+    "frequency_penalty": (0,),
+    "function_call": ("auto",),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "modalities": (["text"], []),
+    "n": (1,),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
+    "service_tier": ("auto", "default"),
+    "stop": ([], ""),
+    "suffix": ("",),
+    "temperature": (1,),
+    "tool_choice": ("auto",),
+    "tools": ([],),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+}
+"""Values that request nothing: OpenAI's defaults. `seed: 0` and `temperature: 0` are not."""
+
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 
 
 def misspelt(name: str) -> str | None:
-    """Return the parameter that *name* seems to mean but for its spelling, None if it is none."""
+    """Return the known parameter that *name* is probably a misspelling of, or None."""
     known = _ALL | GATE_ONLY
     if name in known or len(name) < 5 or "_cost" in name:
         return None
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.85)), None)
 
 
-def settled(body: Body, deployment: Deployment, name: str, operation: Operation) -> Body:
-    """Return *body* as *operation* (called *name*) of *deployment* takes it.
+def upstream_body(body: Body, deployment: Deployment, name: str, operation: Operation) -> Body:
+    """Return *body* with defaults, and without what *operation*, called *name*, does not support.
 
-    Raises InvalidRequest for parameters that it does not take, unless they may be dropped.
+    Raises InvalidRequest for unsupported parameters, unless they are hints or may be dropped.
     """
     defaults = _applicable(deployment.defaults, body, name)
-    ours = GATE_ONLY - OWN.get(name, frozenset())
+    ours = GATE_ONLY - NATIVE.get(name, frozenset())
     given = {key: value for key, value in {**body, **defaults}.items() if key not in ours}
     given.update(_object(deployment.settings, "extra_body"))
     given.update(_object(body, "extra_body"))
-    drops = dropping(body, deployment)
+    drops = drops_unsupported(body, deployment)
     if drops:
-        given = {key: value for key, value in given.items() if key not in FOREIGN}
+        given = {key: value for key, value in given.items() if key not in NON_OPENAI}
     for path in _named(deployment, body, "additional_drop_params"):
         given = without(given, steps(path))
     allowed = _named(deployment, body, "allowed_openai_params")
     refused = _refused(given, OPENAI.get(name, _ALL), operation.params, allowed)
-    loud = [key for key in refused if key not in QUIET and not _idle(key, given[key])]
-    if loud and not drops:
+    demands = [key for key in refused if key not in HINTS and not is_default(key, given[key])]
+    if demands and not drops:
         raise errors.InvalidRequest(
-            _refusal(deployment, loud), param=loud[0], code="unsupported_parameter"
+            _refusal(deployment, demands), param=demands[0], code="unsupported_parameter"
         )
     return {key: value for key, value in given.items() if key not in refused}
 
 
-def dropping(body: Body, deployment: Deployment) -> bool:
-    """Return whether what an upstream does not take is left out, not refused."""
-    return deployment.drop_params or body.get("drop_params") in (True, "true")  # a form's text
+def drops_unsupported(body: Body, deployment: Deployment) -> bool:
+    """Return whether unsupported parameters are dropped instead of refused."""
+    return deployment.drop_params or body.get("drop_params") in (True, "true")  # text in a form
 
 
 def _applicable(defaults: Mapping[str, Any], body: Body, name: str) -> Body:
-    """Return those *defaults* that this operation knows and that *body* leaves open."""
+    """Return the *defaults* that apply to this operation and that *body* does not set."""
     known = OPENAI.get(name, frozenset())
     limited = any(body.get(key) is not None for key in _LIMITS)
     return {
@@ -169,25 +198,25 @@ def _named(deployment: Deployment, body: Body, key: str) -> list[str]:
 def _refused(
     given: Body, known: Collection[str], taken: frozenset[str] | None, allowed: Collection[str]
 ) -> list[str]:
-    """Return the *known* parameters in *given* that are not *taken* (None: all are)."""
+    """Return the *known* parameters in *given* that are not *taken* (None: all are supported)."""
     if taken is None:
         return []
     return [key for key in given if key in known and key not in taken and key not in allowed]
 
 
-def _idle(key: str, value: Any) -> bool:
-    """Return whether *value* asks for nothing: OpenAI's default."""
-    return value is None or (key in _USUAL and value == _USUAL[key])
+def is_default(key: str, value: Any) -> bool:
+    """Return whether *value* of parameter *key* requests nothing: null, or OpenAI's default."""
+    return value is None or value in _NEUTRAL.get(key, ())
 
 
 def _refusal(deployment: Deployment, names: Iterable[str]) -> str:
-    """Return the message that names the parameters and the ways out."""
+    """Return the message that names the parameters, and the settings that change it."""
     listed = ", ".join(f"'{name}'" for name in names)
     return (
         f"{deployment.provider} does not support {listed} with model {deployment.model}."
-        " Leave them out, or send drop_params: true (or set litellm_settings.drop_params) to have"
-        " unsupported parameters dropped, or list them in additional_drop_params to drop just"
-        " these, or in allowed_openai_params to send them all the same."
+        " Remove them from the request, or have them dropped: drop_params: true in the request or"
+        " in litellm_settings drops every unsupported parameter, additional_drop_params the ones"
+        " that it lists; allowed_openai_params sends them anyway."
     )
 
 
@@ -197,7 +226,7 @@ def steps(path: str) -> list[str]:
 
 
 def without(value: Any, steps: list[str]) -> Any:
-    """Return *value* less what *steps* lead to; what is on the way is copied, not changed."""
+    """Return a copy of *value* without the member that *steps* lead to."""
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
@@ -213,7 +242,7 @@ def without(value: Any, steps: list[str]) -> Any:
 
 
 def text_length(body: Body) -> int:
-    """Return how many characters of text *body* asks about: for estimates of its tokens."""
+    """Return the number of characters of text in *body*, for estimates of its tokens."""
     return sum(_length(body.get(key)) for key in ("prompt", "input", "messages"))
 
 

@@ -24,6 +24,12 @@ def asked(**more: Any) -> dict[str, Any]:
     return completions.chat_from_completion({"model": "m", "prompt": "Hi", **more})
 
 
+def test_a_null_prompt_is_an_empty_message() -> None:
+    chat = asked(prompt=None, best_of=0)
+
+    assert chat == {"model": "m", "messages": [{"role": "user", "content": ""}]}
+
+
 @pytest.mark.parametrize("prompt", ["Hi", ["Hi"]])
 def test_a_prompt_is_what_the_user_says(prompt: Any) -> None:
     given_ = {
@@ -80,7 +86,6 @@ def test_log_probabilities_are_asked_for(logprobs: Any, wanted: Any) -> None:
         ({"prompt": ["a", "b"]}, "prompt", "one prompt"),
         ({"prompt": [1, 2]}, "prompt", "no token ids"),
         ({"prompt": [[1, 2]]}, "prompt", "no token ids"),
-        ({"prompt": None}, "prompt", "no token ids"),
         ({"echo": True}, "echo", "no 'echo'"),
         ({"suffix": "x"}, "suffix", "no 'suffix'"),
         ({"best_of": 3, "n": 2}, "best_of", "no 'best_of'"),

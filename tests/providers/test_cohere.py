@@ -118,7 +118,7 @@ def test_what_cohere_lacks_is_refused(name: str) -> None:
     body = {"model": "g", "messages": [USER], name: 2}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        parameters.settled(body, DEPLOYMENT, "chat", COHERE.operations["chat"])
+        parameters.upstream_body(body, DEPLOYMENT, "chat", COHERE.operations["chat"])
 
     assert caught.value.param == name
 

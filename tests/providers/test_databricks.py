@@ -55,7 +55,7 @@ def test_what_it_refuses_is_not_sent() -> None:
         "parallel_tool_calls": True,
     }
 
-    got = parameters.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
+    got = parameters.upstream_body(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
 
     assert got == {"model": "g", "messages": [USER], "stream": True}
 
@@ -64,7 +64,7 @@ def test_what_would_be_lost_is_refused() -> None:
     body = {"model": "g", "messages": [USER], "seed": 1}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        parameters.settled(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
+        parameters.upstream_body(body, DEPLOYMENT, "chat", DATABRICKS.operations["chat"])
 
     assert (caught.value.param, caught.value.code) == ("seed", "unsupported_parameter")
 

@@ -78,7 +78,7 @@ def test_the_last_of_the_user_is_said_again(messages: Any, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "wanted"),
-    [(SAID, SAID), (["a", "b c"], "a b c"), ([1, 2], "1 2"), ([[1], [2]], "[1] [2]")],
+    [(SAID, SAID), (["a", "b c"], "a b c"), ([1, 2], "1 2"), ([[1], [2]], "[1] [2]"), (None, "")],
 )
 def test_a_prompt_is_said_again(prompt: Any, wanted: str) -> None:
     got = reply("completions", prompt=prompt)

@@ -139,14 +139,16 @@ def test_vectors_and_their_usage_are_openais() -> None:
 @pytest.mark.parametrize("name", ["logit_bias", "audio", "prediction", "functions"])
 def test_parameters_that_gemini_lacks_are_refused(name: str) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
-        parameters.settled(chat(**{name: {}}), deployment(), "chat", GEMINI.operations["chat"])
+        parameters.upstream_body(
+            chat(**{name: {"x": 1}}), deployment(), "chat", GEMINI.operations["chat"]
+        )
 
     assert caught.value.param == name
 
 
 def test_what_googles_own_openai_endpoint_takes_beside_is_taken() -> None:
     extra = {"google": {"thinking_config": {"thinking_budget": 9}, "cached_content": "c/1"}}
-    body = parameters.settled(
+    body = parameters.upstream_body(
         chat(extra_body=extra), deployment(), "chat", GEMINI.operations["chat"]
     )
 

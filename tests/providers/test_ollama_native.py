@@ -99,7 +99,7 @@ def test_what_ollama_lacks_is_refused(name: str) -> None:
     body = {"model": "g", "messages": [USER], name: 2}
 
     with pytest.raises(errors.InvalidRequest) as caught:
-        parameters.settled(body, DEPLOYMENT, "chat", OLLAMA_CHAT.operations["chat"])
+        parameters.upstream_body(body, DEPLOYMENT, "chat", OLLAMA_CHAT.operations["chat"])
 
     assert caught.value.param == name
 

@@ -15,7 +15,7 @@ CHAT = {"model": "g", "messages": [{"role": "user", "content": "hi"}]}
 NARROW = parameters.OPENAI["chat"] - {"seed", "logprobs", "n", "user", "stream_options"}
 
 
-def settled(
+def upstream_body(
     body: dict[str, Any],
     taken: frozenset[str] | None = None,
     name: str = "chat",
@@ -27,7 +27,7 @@ def settled(
     body = {**CHAT, **body} if name == "chat" else body
     before = copy.deepcopy((body, deployment))
 
-    got = parameters.settled(body, deployment, name, operation)
+    got = parameters.upstream_body(body, deployment, name, operation)
 
     assert (body, deployment) == before
     return {key: value for key, value in got.items() if key not in CHAT}
@@ -35,7 +35,7 @@ def settled(
 
 def refusal(*args: Any, **given: Any) -> errors.InvalidRequest:
     with pytest.raises(errors.InvalidRequest) as caught:
-        settled(*args, **given)
+        upstream_body(*args, **given)
     return caught.value
 
 
@@ -59,7 +59,7 @@ def refusal(*args: Any, **given: Any) -> errors.InvalidRequest:
     ],
 )
 def test_a_default_is_for_requests_that_do_not_say(body: Any, defaults: Any, wanted: Any) -> None:
-    assert settled(body, defaults=defaults) == wanted
+    assert upstream_body(body, defaults=defaults) == wanted
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_a_default_is_for_requests_that_do_not_say(body: Any, defaults: Any, wan
 def test_defaults_stay_with_the_operations_that_know_them(name: str, wanted: Any) -> None:
     defaults = {"temperature": 0.3, "max_tokens": 5, "top_k": 2, "stop": ["x"]}
 
-    assert settled({"model": "g"}, name=name, defaults=defaults) == wanted
+    assert upstream_body({"model": "g"}, name=name, defaults=defaults) == wanted
 
 
 def test_the_clients_parameters_come_first_and_in_its_order() -> None:
     body = {"z": 1, "messages": [], "a": 2, "model": "g", "temperature": None}
     deployment = Deployment("g", "p", "m", "https://x", defaults={"temperature": 1, "b": 3})
 
-    got = parameters.settled(body, deployment, "chat", PROVIDERS["openai"].operations["chat"])
+    got = parameters.upstream_body(body, deployment, "chat", PROVIDERS["openai"].operations["chat"])
 
     assert [*got] == ["z", "messages", "a", "model", "temperature", "b"]
 
@@ -101,7 +101,12 @@ def test_unknown_parameters_go_upstream_unchanged() -> None:
         "null": None,
     }
 
-    assert settled(body) == settled(body, NARROW) == settled(body, NARROW, drop_params=True) == body
+    assert (
+        upstream_body(body)
+        == upstream_body(body, NARROW)
+        == upstream_body(body, NARROW, drop_params=True)
+        == body
+    )
 
 
 @pytest.mark.parametrize("taken", [None, NARROW])
@@ -120,7 +125,7 @@ def test_names_of_the_gate_never_go_upstream(taken: Any) -> None:
     budget_duration roles bos_token eos_token verbose logger_fn litellm_credential_name
     enable_tag_filtering secret_fields extra_body extra_headers""".split()
 
-    assert settled(dict.fromkeys(names, "x"), taken) == {}
+    assert upstream_body(dict.fromkeys(names, "x"), taken) == {}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_names_of_the_gate_never_go_upstream(taken: Any) -> None:
     ],
 )
 def test_extra_body_is_merged_in(body: Any, settings: Any, wanted: Any) -> None:
-    assert settled(body, settings=settings) == wanted
+    assert upstream_body(body, settings=settings) == wanted
 
 
 # -- what a provider does not take
@@ -145,11 +150,30 @@ def test_an_unsupported_parameter_is_refused_with_the_ways_out() -> None:
 
     assert (error.status, error.code, error.param) == (400, "unsupported_parameter", "seed")
     assert error.message == (
-        "mistral does not support 'seed', 'logprobs' with model large. Leave them out, or send"
-        " drop_params: true (or set litellm_settings.drop_params) to have unsupported parameters"
-        " dropped, or list them in additional_drop_params to drop just these, or in"
-        " allowed_openai_params to send them all the same."
+        "mistral does not support 'seed', 'logprobs' with model large. Remove them from the"
+        " request, or have them dropped: drop_params: true in the request or in"
+        " litellm_settings drops every unsupported parameter, additional_drop_params the"
+        " ones that it lists; allowed_openai_params sends them anyway."
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    """user store verbosity reasoning_effort prompt_cache_key prompt_cache_retention
+    prompt_cache_options safety_identifier moderation""".split(),
+)
+def test_an_unsupported_hint_is_dropped_without_an_error(name: str) -> None:
+    body = {name: "x", "temperature": 0.5}
+
+    assert upstream_body(body, frozenset({"temperature"})) == {"temperature": 0.5}
+    assert upstream_body(body) == body
+    allowed = {**body, "allowed_openai_params": [name]}
+    assert upstream_body(allowed, frozenset({"temperature"})) == body
+
+
+@pytest.mark.parametrize("name", "tools response_format stop audio prediction".split())
+def test_an_unsupported_demand_is_refused(name: str) -> None:
+    assert refusal({name: ["x"]}, frozenset()).param == name
 
 
 @pytest.mark.parametrize(
@@ -160,27 +184,43 @@ def test_an_unsupported_parameter_is_refused_with_the_ways_out() -> None:
         {"user": "u"},
         {"parallel_tool_calls": True, "store": False, "service_tier": "auto"},
         {"stream": True, "stream_options": {"include_usage": True}},
+        {"presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {}, "top_logprobs": 0},
+        {"logprobs": False, "tools": [], "functions": [], "tool_choice": "auto", "stop": []},
+        {"response_format": {"type": "text"}, "modalities": ["text"], "temperature": 1},
+        {"top_p": 1, "function_call": "auto", "web_search_options": None},
     ],
 )
-def test_what_asks_for_nothing_is_left_out_without_a_word(body: Any) -> None:
-    taken = NARROW - {"stream", "parallel_tool_calls", "store", "service_tier"}
+def test_values_that_request_nothing_are_dropped_without_an_error(body: Any) -> None:
+    assert upstream_body(body, frozenset()) == {}
 
-    assert settled(body, taken) == {}
+
+def test_default_values_of_completions_are_dropped_without_an_error() -> None:
+    body = {"prompt": "x", "best_of": 0, "echo": False, "suffix": ""}
+
+    assert upstream_body(body, frozenset(), name="completions") == {}
+
+
+@pytest.mark.parametrize("body", [{"seed": 0}, {"temperature": 0}, {"tool_choice": "none"}])
+def test_falsy_values_that_request_something_are_not_defaults(body: Any) -> None:
+    assert refusal(body, frozenset()).param in body
 
 
 @pytest.mark.parametrize("name", ["messages", "count_tokens", "responses"])
 def test_metadata_is_a_parameter_where_the_api_has_it(name: str) -> None:
     body = {"model": "g", "metadata": {"user_id": "u"}, "tags": ["a"]}
 
-    assert settled(body, name=name) == {"metadata": {"user_id": "u"}}
-    assert settled(body) == {}
+    assert upstream_body(body, name=name) == {"metadata": {"user_id": "u"}}
+    assert upstream_body(body) == {}
 
 
 @pytest.mark.parametrize("name", ["messages", "responses"])
 def test_defaults_reach_the_native_fronts(name: str) -> None:
     defaults = {"temperature": 0.5, "seed": 1, "top_k": 3}
 
-    assert settled({"model": "g"}, name=name, defaults=defaults) == {"temperature": 0.5, "top_k": 3}
+    assert upstream_body({"model": "g"}, name=name, defaults=defaults) == {
+        "temperature": 0.5,
+        "top_k": 3,
+    }
 
 
 @pytest.mark.parametrize(
@@ -196,20 +236,20 @@ def test_defaults_reach_the_native_fronts(name: str) -> None:
 def test_dropping_is_asked_for_by_either_side(body: Any, over: Any, wanted: bool) -> None:
     deployment = Deployment("g", "mistral", "large", "https://x", **over)
 
-    assert parameters.dropping(body, deployment) == wanted
+    assert parameters.drops_unsupported(body, deployment) == wanted
 
 
 @pytest.mark.parametrize("value", [2, 0, True, "1"])
 def test_more_than_one_choice_is_refused(value: Any) -> None:
     if value is True:  # equals 1
-        assert settled({"n": value}, NARROW) == {}
+        assert upstream_body({"n": value}, NARROW) == {}
         return
 
     assert refusal({"n": value}, NARROW).param == "n"
 
 
 def test_parameters_of_other_operations_are_not_refused() -> None:
-    assert settled({"suffix": "x", "voice": "y"}, NARROW) == {"suffix": "x", "voice": "y"}
+    assert upstream_body({"suffix": "x", "voice": "y"}, NARROW) == {"suffix": "x", "voice": "y"}
 
 
 def test_an_operation_that_openai_lacks_knows_all_parameters() -> None:
@@ -228,7 +268,7 @@ def test_an_operation_that_openai_lacks_knows_all_parameters() -> None:
 def test_unsupported_parameters_are_dropped_on_demand(body: Any, over: Any) -> None:
     body = {"seed": 1, "temperature": 1, "top_k": 2, **body}
 
-    assert settled(body, NARROW, **over) == {"temperature": 1, "top_k": 2}
+    assert upstream_body(body, NARROW, **over) == {"temperature": 1, "top_k": 2}
 
 
 @pytest.mark.parametrize("value", [False, None, "false", 0])
@@ -241,15 +281,18 @@ def test_a_default_that_a_provider_lacks_is_refused_too() -> None:
 
 
 def test_supported_parameters_are_not_dropped() -> None:
-    assert settled({"temperature": 1, "seed": 1}, drop_params=True) == {"temperature": 1, "seed": 1}
+    assert upstream_body({"temperature": 1, "seed": 1}, drop_params=True) == {
+        "temperature": 1,
+        "seed": 1,
+    }
 
 
 def test_guidances_stop_sequences_pass_and_are_dropped_on_demand() -> None:
     body = {"stop_sequences": ["\n"], "temperature": 0.3}
 
-    assert settled(body) == settled(body, NARROW) == body
-    assert settled(body, drop_params=True) == {"temperature": 0.3}
-    assert settled({**body, "drop_params": True}, NARROW) == {"temperature": 0.3}
+    assert upstream_body(body) == upstream_body(body, NARROW) == body
+    assert upstream_body(body, drop_params=True) == {"temperature": 0.3}
+    assert upstream_body({**body, "drop_params": True}, NARROW) == {"temperature": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -262,7 +305,7 @@ def test_guidances_stop_sequences_pass_and_are_dropped_on_demand() -> None:
 )
 @pytest.mark.parametrize("dropping", [True, False])
 def test_allowed_parameters_are_sent_all_the_same(body: Any, settings: Any, dropping: bool) -> None:
-    got = settled({"seed": 1, **body}, NARROW, settings=settings, drop_params=dropping)
+    got = upstream_body({"seed": 1, **body}, NARROW, settings=settings, drop_params=dropping)
 
     assert got == {"seed": 1}
 
@@ -279,8 +322,8 @@ def test_allowed_parameters_are_sent_all_the_same(body: Any, settings: Any, drop
 def test_named_parameters_are_dropped_even_if_supported(body: Any, settings: Any) -> None:
     given = {"seed": 1, "a": 2, "temperature": 1, **body}
 
-    assert settled(given, settings=settings) == {"temperature": 1}
-    assert settled(given, NARROW, settings=settings) == {"temperature": 1}
+    assert upstream_body(given, settings=settings) == {"temperature": 1}
+    assert upstream_body(given, NARROW, settings=settings) == {"temperature": 1}
 
 
 # -- nested paths
@@ -336,7 +379,7 @@ def test_a_path_leads_to_what_is_dropped(path: str, wanted: Any) -> None:
 
 
 def test_paths_in_a_request_are_followed() -> None:
-    got = settled({**TOOLS, "additional_drop_params": ["tools[*].function", "tools[*].x"]})
+    got = upstream_body({**TOOLS, "additional_drop_params": ["tools[*].function", "tools[*].x"]})
 
     assert got == {"tools": [{"type": "function"}, {"type": "function"}]}
 
@@ -389,7 +432,7 @@ def test_a_whole_body_of_librechat_passes(name: str) -> None:
     deployment = Deployment("g", name, "m", "https://x", drop_params=True)
     operation = PROVIDERS[name].operations["chat"]
 
-    got = parameters.settled(LIBRECHAT, deployment, "chat", operation)
+    got = parameters.upstream_body(LIBRECHAT, deployment, "chat", operation)
 
     assert "metadata" not in got
     assert set(LIBRECHAT) - set(got) - {"metadata"} <= parameters.OPENAI["chat"]

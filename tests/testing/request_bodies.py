@@ -230,7 +230,7 @@ BAD: list[tuple[str, Any, str | None, str]] = [
     ("chat", chat(user_config=[]), "user_config", TYPE),
     ("chat", chat(fallbacks=[[]]), "fallbacks[0]", TYPE),
     ("completions", {"model": "m"}, "prompt", MISSING),
-    ("completions", {"model": "m", "prompt": None}, "prompt", TYPE),
+    ("completions", {"model": "m", "prompt": 7}, "prompt", TYPE),
     ("completions", {"model": "m", "prompt": []}, "prompt", VALUE),
     ("completions", {"model": "m", "prompt": [1.5]}, "prompt[0]", TYPE),
     ("completions", {"model": "m", "prompt": [[1], ["x"]]}, "prompt[1][0]", TYPE),
