@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import Literal
 from typing import NamedTuple
 from typing import Protocol
 from typing import TypeAlias
@@ -62,6 +63,21 @@ class Upload(NamedTuple):
     size: int
 
 
+class RoutingOptions(NamedTuple):
+    """What the router reads of a deployment; nothing here is a secret or goes upstream."""
+
+    rpm: int | None = None  # requests per minute; None: no limit
+    tpm: int | None = None  # tokens per minute
+    max_parallel_requests: int | None = None  # in each worker
+    order: float | None = None  # lower ones are tried first, None after all others
+    tags: tuple[str, ...] = ()
+    cooldown_time: float | None = None  # seconds
+    retries: int | None = None
+    retries_by_kind: Mapping[str, int] | None = None  # of this deployment's own retry_policy
+    stream_timeout: float | None = None  # read timeout of a stream, in seconds
+    client_settings: tuple[Any, ...] = ()  # configurable_clientside_auth_params
+
+
 class Deployment(NamedTuple):
     """One upstream model behind a model group, complete: nothing is looked up later."""
 
@@ -72,13 +88,17 @@ class Deployment(NamedTuple):
     id: str = ""
     api_key: str | None = None
     api_version: str | None = None
-    timeout: float = 600.0  # the longest silence, in seconds
+    timeout: float = 600.0  # read timeout, in seconds
     drop_params: bool = False
     weight: float = 1.0
     settings: Mapping[str, Any] = {}  # the provider's own: azure_ad_token, aws_region_name, ...
     defaults: Mapping[str, Any] = {}  # body parameters for requests that do not say
     prices: Mapping[str, float] = {}  # dollars per unit, by the names of prices.json
     info: Mapping[str, Any] = {}  # model_info of the configuration, for /model/info
+    routing: RoutingOptions = RoutingOptions()
+    origin: Literal["config", "client"] = "config"  # client: it is part of a user_config
+    has_client_key: bool = False  # for one request: the credentials are the client's
+    has_client_address: bool = False  # for one request: api_base is the client's
 
     def __repr__(self) -> str:
         """Return it without its secrets (key, settings, defaults)."""

@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
 from llmgate import providers
 from llmgate.accounting import pricing
+from llmgate.config import provider_settings
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
+from llmgate.contract import RoutingOptions
 from llmgate.errors import ConfigError
 from llmgate.routing.routes import Routes
 from llmgate.schema import parameters
@@ -129,13 +130,6 @@ def forced(routes: Routes, model: str, path: str, context: Context) -> Routes:
     return routes._replace(groups={**routes.groups, model: (found,)}, forced=model)
 
 
-_GENERAL = frozenset(
-    """extra_headers extra_body additional_drop_params allowed_openai_params tags order rpm tpm
-    stream_timeout num_retries max_retries cooldown_time max_parallel_requests
-    configurable_clientside_auth_params""".split()
-)
-"""litellm_params of every provider that the gate itself reads."""
-
 _FIELDS = frozenset(
     """model api_key api_base base_url api_version timeout weight drop_params
     custom_llm_provider""".split()
@@ -150,9 +144,9 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
     limits = {name: entry[name] for name in ("rpm", "tpm") if entry.get(name) is not None}
     given, info = {**limits, **entry["litellm_params"]}, entry.get("model_info") or {}
     _check_star(entry, path)
-    provider, model = _provider(given, path)
-    settings = _provider_settings(provider, given, context.environ)
-    base = _base_url(provider, settings, path)
+    provider, model = provider_settings.provider_of(given, path)
+    settings = provider_settings.complete(provider, given, context.environ)
+    base = provider_settings.base_url(provider, settings, path)
     identity = f"{at}:{entry['model_name']}:{provider.name}/{model}@{base}"
     return Deployment(
         group=entry["model_name"],
@@ -169,6 +163,28 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
         defaults=_defaults(provider, given, context.overrides),
         prices=_prices(provider, model, given, info),
         info=info,
+        routing=_routing_options(given),
+    )
+
+
+def _routing_options(given: Mapping[str, Any]) -> RoutingOptions:
+    """Return the options in litellm_params that the router reads."""
+
+    def number(*names: str) -> int | None:
+        found = (given[name] for name in names if given.get(name) is not None)
+        return next(map(int, found), None)
+
+    order, cooldown = given.get("order"), given.get("cooldown_time")
+    return RoutingOptions(
+        rpm=number("rpm"),
+        tpm=number("tpm"),
+        max_parallel_requests=number("max_parallel_requests"),
+        order=None if order is None else float(order),
+        tags=tuple(given.get("tags") or ()),
+        cooldown_time=None if cooldown is None else float(cooldown),
+        retries=number("num_retries", "max_retries"),
+        stream_timeout=given.get("stream_timeout") or None,
+        client_settings=tuple(given.get("configurable_clientside_auth_params") or ()),
     )
 
 
@@ -194,23 +210,6 @@ def _weight(given: Mapping[str, Any]) -> float:
     return float(weight if weight is not None else given.get("rpm") or given.get("tpm") or 1)
 
 
-def _base_url(provider: Provider, settings: dict[str, Any], path: str) -> str:
-    """Return where *provider* is, taking api_base out of its *settings*."""
-    base = provider.base_url(settings).rstrip("/")
-    given = settings.pop("api_base", None)
-    names = " or ".join(provider.env.get("api_base", ()))
-    if given and not given.startswith(("http://", "https://")):
-        raise ConfigError(
-            f"{path}api_base: must begin with http:// or https://, here and in {names}"
-        )
-    if base:
-        return base
-    raise ConfigError(
-        f"{path}api_base: is missing, and provider {provider.name} has no address of its own; set"
-        f" it, or the environment variable {names}"
-    )
-
-
 def _prices(
     provider: Provider, model: str, given: Mapping[str, Any], info: Mapping[str, Any]
 ) -> Mapping[str, float]:
@@ -225,63 +224,15 @@ def _prices(
     return {**pricing.prices(provider.name, str(info.get("base_model") or model)), **own}
 
 
-def _provider(given: Mapping[str, Any], path: str) -> tuple[Provider, str]:
-    """Return the provider that litellm_params name, and the model's name there."""
-    model, named = str(given["model"]), given.get("custom_llm_provider")
-    if named:
-        if named not in providers.PROVIDERS:
-            raise ConfigError(
-                f"{path}custom_llm_provider: unknown provider '{named}'; known are"
-                f" {', '.join(sorted(providers.PROVIDERS))}"
-            )
-        return providers.PROVIDERS[named], model.removeprefix(f"{named}/")
-    try:
-        name, model = providers.split(model)
-    except LookupError as error:
-        raise ConfigError(f"{path}model: {error.args[0]}") from None
-    return providers.PROVIDERS[name], model
-
-
-def _provider_settings(
-    provider: Provider, given: Mapping[str, Any], environ: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return the settings in *given*, completed from the provider's environment variables."""
-    if given.get("base_url") and not given.get("api_base"):
-        given = {**given, "api_base": given["base_url"]}
-    own = {"api_key", "api_base", "api_version", *provider.env, *provider.settings, *_GENERAL}
-    settings = {key: value for key, value in given.items() if key in own and value is not None}
-    closed = (
-        provider.exclusive_settings
-        if provider.exclusive_settings & settings.keys()
-        else frozenset()
-    )
-    for setting, names in provider.env.items():
-        found = next((environ[name] for name in names if environ.get(name)), None)
-        if setting not in settings and setting not in closed and found:
-            settings[setting] = found
-    for setting in provider.files & settings.keys():
-        settings[setting] = _read(settings[setting], setting)
-    # a key out of a file often ends with a line break, which no header can carry
-    return {key: v.strip() if isinstance(v, str) else v for key, v in settings.items()}
-
-
-def _read(given: Any, setting: str) -> Any:
-    """Return *given*, or the text of the file that it is the path of; raises ConfigError."""
-    if not isinstance(given, str) or given.lstrip().startswith("{"):
-        return given
-    try:
-        return Path(given.strip()).expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(
-            f"{setting}: the file that it names cannot be read: {why}; give the path of a key file,"
-            " or its JSON"
-        ) from None
-
-
 def _defaults(provider: Provider, given: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
     """Return the body parameters in *given*, and those of the command line over them."""
-    taken = {*_FIELDS, *_GENERAL, *provider.env, *provider.settings, *parameters.GATE_ONLY}
+    taken = {
+        *_FIELDS,
+        *provider_settings.GENERAL,
+        *provider.env,
+        *provider.settings,
+        *parameters.GATE_ONLY,
+    }
     defaults = {
         key: value
         for key, value in given.items()

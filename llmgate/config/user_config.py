@@ -93,6 +93,9 @@ def _theirs(deployment: Deployment, at: int) -> Deployment:
             f"model_list ({deployment.group})",
             "lacks 'api_key': no key of this gateway is used for a user_config.",
         )
-    info = {client_credentials.BROUGHT: True, client_credentials.ROUTED: True}
-    info |= {} if own else {client_credentials.ELSEWHERE: True}
-    return deployment._replace(id=f"user_config:{deployment.group}:{at}", info=info)
+    return deployment._replace(
+        id=f"user_config:{deployment.group}:{at}",
+        origin="client",
+        has_client_key=True,
+        has_client_address=not own,
+    )

@@ -84,8 +84,7 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
 
 def _tokens(gate: Gate, deployment: Deployment) -> oauth.TokenCache:
     """Return where access tokens are kept: those of a client's credentials nowhere."""
-    is_theirs = deployment.info.get(client_credentials.BROUGHT)
-    return oauth.TokenCache(gate.session) if is_theirs else gate.tokens
+    return oauth.TokenCache(gate.session) if deployment.has_client_key else gate.tokens
 
 
 def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:

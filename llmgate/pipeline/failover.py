@@ -118,7 +118,11 @@ class _Turns(NamedTuple):
     def other(self, left: Sequence[Deployment], error: errors.GateError) -> Deployment | None:
         """Return the one of *left* to try after *error*, None if there is none."""
         unsafe = self.course.fallbacks.unsafe and isinstance(error, errors.UpstreamTimeout)
-        if not left or not (retry_policy.retriable(error)[1] or unsafe) or self.course.left() <= 0:
+        if (
+            not left
+            or not (retry_policy.verdict(error).elsewhere or unsafe)
+            or self.course.left() <= 0
+        ):
             return None
         try:
             return self.pick(left)

@@ -50,12 +50,12 @@ class Terms(NamedTuple):
 
     def policy(self, deployment: Deployment) -> RetryPolicy:
         """Return how often *deployment* may be tried again."""
-        settings = deployment.settings
         policy = self.rules.policies.get(deployment.group, self.rules.policy)
-        own = settings.get("num_retries", settings.get("max_retries"))
+        own, kinds = deployment.routing.retries, deployment.routing.retries_by_kind
         if self.retries is not None:
             return policy._replace(retries=self.retries, by_kind={})
-        return policy if own is None else policy._replace(retries=int(own))
+        policy = policy if own is None else policy._replace(retries=own)
+        return policy if kinds is None else policy._replace(by_kind=kinds)
 
     def seconds(self, found: Iterable[Deployment]) -> float:
         """Return the seconds that the whole request has, at least what one of *found* may take."""
@@ -65,7 +65,7 @@ class Terms(NamedTuple):
     def silence(self, deployment: Deployment, stream: bool) -> float:
         """Return the seconds that *deployment* may be silent."""
         if stream:
-            own = deployment.settings.get("stream_timeout") or self.rules.stream_timeout
+            own = deployment.routing.stream_timeout or self.rules.stream_timeout
             said = self.stream_timeout or self.timeout or own
         else:
             said = self.timeout

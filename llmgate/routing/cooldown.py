@@ -84,7 +84,7 @@ class Cooldown:
         deployment = entry.deployment
         if deployment is None or not self._rules.cooldowns:
             return
-        theirs = bool(deployment.info.get("brought"))  # a client's key says nothing of ours
+        theirs = deployment.has_client_key  # a client's key says nothing of ours
         if _is_fault(entry) and not theirs:
             self._failed(deployment, entry)
         elif deployment.id in self._states:
@@ -108,9 +108,9 @@ class Cooldown:
 
     def _rest(self, deployment: Deployment, state: _State, now: float, asked: float | None) -> None:
         """Let *deployment* rest: as long as it says itself, its upstream, or the rules."""
-        own = deployment.settings.get("cooldown_time")
+        own = deployment.routing.cooldown_time
         if own is not None:
-            length = float(own)
+            length = own
         elif asked is not None:
             length = min(asked, LONGEST)
         else:  # a little apart, or all would be tried again at the same moment

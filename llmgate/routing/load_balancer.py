@@ -118,8 +118,8 @@ def _by_order(deployments: Sequence[Deployment]) -> Iterator[Sequence[Deployment
 
 def _order(deployment: Deployment) -> float:
     """Return the `order` of *deployment*."""
-    order = deployment.settings.get("order")
-    return math.inf if order is None else float(order)
+    order = deployment.routing.order
+    return math.inf if order is None else order
 
 
 def bulkhead(routes: Routes, limit: Callable[[], int]) -> Callable[[], int]:

@@ -13,7 +13,6 @@ from llmgate.contract import Deployment
 from llmgate.schema import parameters
 from llmgate.storage.counters import Most
 from llmgate.storage.counters import Store
-from llmgate.trust import client_credentials
 
 _BYTES_PER_TOKEN = 4
 _SOON = 1.0  # seconds after which one of many requests at once may be over
@@ -44,9 +43,9 @@ class Limits:
         *forced*: it goes on in a place that it has already.
         """
         name = deployment.id
-        at_once = deployment.settings.get("max_parallel_requests") or self._parallel()
+        at_once = deployment.routing.max_parallel_requests or self._parallel()
         with self._lock:
-            if not forced and at_once and self._busy[name] >= int(at_once):
+            if not forced and at_once and self._busy[name] >= at_once:
                 return _SOON
             self._busy[name] += 1
         wait = self._taken(deployment, body)
@@ -65,11 +64,7 @@ class Limits:
     def saw(self, entry: Entry) -> None:
         """Note that an attempt is over, and what it has used in fact."""
         deployment = entry.deployment
-        if (
-            deployment is None
-            or not entry.attempt
-            or deployment.info.get(client_credentials.ROUTED)
-        ):
+        if deployment is None or not entry.attempt or deployment.origin == "client":
             return
         self.leave(deployment.id)
         most = limits_of(deployment)
@@ -104,8 +99,7 @@ class Limits:
 
 def limits_of(deployment: Deployment) -> Most:
     """Return the limits of a minute that *deployment* has."""
-    rpm, tpm = deployment.settings.get("rpm"), deployment.settings.get("tpm")
-    return Most(None if rpm is None else int(rpm), None if tpm is None else int(tpm))
+    return Most(deployment.routing.rpm, deployment.routing.tpm)
 
 
 def estimate(body: Body) -> int:

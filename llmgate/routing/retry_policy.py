@@ -29,7 +29,7 @@ class RetryPolicy(NamedTuple):
         said = self.by_kind.get(kind(error))
         if said is not None:
             return said
-        return self.retries if retriable(error)[0] else 0
+        return self.retries if verdict(error).same else 0
 
 
 def kind(error: errors.GateError) -> str:
@@ -57,20 +57,27 @@ def is_refused_by_us(error: errors.GateError) -> bool:
     return error.code in _REFUSED_BY_US and not isinstance(error, errors.UpstreamError)
 
 
-def retriable(error: errors.GateError) -> tuple[bool, bool]:
-    """Return whether *error* may be mended by the same deployment, and by another one."""
+class Retry(NamedTuple):
+    """Where a request may be sent again after an error."""
+
+    same: bool  # to the same deployment
+    elsewhere: bool  # to another deployment of the group
+
+
+def verdict(error: errors.GateError) -> Retry:
+    """Return whether to retry after *error* on the same deployment, and on another."""
     if isinstance(error, errors.UpstreamTimeout):
-        return False, False
+        return Retry(False, False)
     if isinstance(error, errors.Unreachable):
-        return True, True
+        return Retry(True, True)
     if isinstance(error, errors.BadUpstream):
-        return False, True
+        return Retry(False, True)
     if isinstance(error, errors.UpstreamError):
         mendable = error.status in errors.TRANSIENT_STATUSES
         asked = retry_after.seconds(error)
         soon = error.status != 429 if asked is None else asked <= SHORT_WAIT
-        return mendable and soon, mendable
-    return False, is_refused_by_us(error)
+        return Retry(mendable and soon, mendable)
+    return Retry(False, is_refused_by_us(error))
 
 
 def is_for_others(error: errors.GateError, unsafe: bool = False) -> bool:
@@ -82,7 +89,7 @@ def is_for_others(error: errors.GateError, unsafe: bool = False) -> bool:
         return unsafe
     if isinstance(error, errors.UpstreamError) and error.status in _ELSEWHERE:
         return True
-    return isinstance(error, errors.RateLimited) or retriable(error)[1]
+    return isinstance(error, errors.RateLimited) or verdict(error).elsewhere
 
 
 def pause(error: errors.GateError, again: int, least: float = 0.0) -> float:

@@ -53,7 +53,7 @@ class Strategy:
     def saw(self, entry: Entry) -> None:
         """Learn from an attempt."""
         deployment = entry.deployment
-        if not self._measures or deployment is None or deployment.info.get("brought"):
+        if not self._measures or deployment is None or deployment.has_client_key:
             return
         if entry.status == 499 or 400 <= entry.status < 429:
             return  # it says nothing of the deployment

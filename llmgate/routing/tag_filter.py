@@ -50,5 +50,4 @@ def refuse_tags(caller: Caller, model: str, body: Body) -> None:
 
 def _tags(deployment: Deployment) -> Sequence[str]:
     """Return the tags of *deployment*."""
-    tags: Sequence[str] = deployment.settings.get("tags") or ()
-    return tags
+    return deployment.routing.tags

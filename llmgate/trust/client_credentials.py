@@ -37,10 +37,6 @@ NEVER = frozenset(
 SECRETS = SETTINGS | NEVER | {"api_key", "user_config", "fallbacks", "api_base", "base_url"}
 """Members of a body that are never logged."""
 
-BROUGHT = "brought"  # in Deployment.info: with a key of the client's
-ROUTED = "routed"  # in Deployment.info: of a user_config, whose limits are its own
-ELSEWHERE = "elsewhere"  # in Deployment.info: at an address of the client's
-
 _ADDRESSES = ("api_base", "base_url")
 _KEY = re.compile(r"[\x21-\x7e]*")
 _REFERENCE = re.compile(r"\s*(os\.environ/|oidc/)", re.I)
@@ -114,7 +110,7 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
 
     Raises Forbidden for what this deployment does not let clients bring.
     """
-    if deployment.info.get(BROUGHT) or not brings(body):
+    if deployment.has_client_key or not brings(body):
         return deployment
     given = {name: body[name] for name in SETTINGS if body.get(name) is not None}
     name = next((name for name in _ADDRESSES if body.get(name)), None)
@@ -128,7 +124,7 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
     settings = {**deployment.settings}
     if key or provider.exclusive_settings & given.keys():  # none of ours beside the client's own
         settings = {k: v for k, v in settings.items() if k not in _ours(provider)}
-        deployment = deployment._replace(api_key=key, info={**deployment.info, BROUGHT: True})
+        deployment = deployment._replace(api_key=key, has_client_key=True)
     return _moved(deployment, provider, {**settings, **given})
 
 
@@ -163,7 +159,7 @@ def _elsewhere(
             param="api_key",
             code="missing_api_key",
         )
-    kept = ("additional_drop_params", "allowed_openai_params", "stream_timeout")
+    kept = ("additional_drop_params", "allowed_openai_params")
     settings = {k: deployment.settings[k] for k in kept if k in deployment.settings}
     version = given.pop("api_version", None)
     settings |= given
@@ -173,13 +169,14 @@ def _elsewhere(
         api_version=version,
         settings=settings,
         defaults={},
-        info={**deployment.info, BROUGHT: True, ELSEWHERE: True},
+        has_client_key=True,
+        has_client_address=True,
     )
 
 
 def _names(deployment: Deployment, allowed: Allowed) -> bool:
     """Return whether clients may bring some address for *deployment*."""
-    listed = deployment.settings.get("configurable_clientside_auth_params") or ()
+    listed = deployment.routing.client_settings
     return allowed.everything or any(n in entry for entry in listed for n in _ADDRESSES)
 
 
@@ -190,7 +187,7 @@ def _permits(
     if allowed.everything:
         return True
     names = set(_ADDRESSES) if where else {name}
-    for entry in deployment.settings.get("configurable_clientside_auth_params") or ():
+    for entry in deployment.routing.client_settings:
         if entry in names if isinstance(entry, str) else _fits(entry, names, where):
             return True
     return False
@@ -240,6 +237,6 @@ def check_settings(given: Mapping[str, Any]) -> None:
 
 def pin(deployment: Deployment, url: str, allowed: Allowed) -> str | None:
     """Return the address that a call to *url* must connect to, None if that is free."""
-    if not deployment.info.get(ELSEWHERE):
+    if not deployment.has_client_address:
         return None
     return address_guard.pinned(url, allowed.private)

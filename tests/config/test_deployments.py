@@ -11,10 +11,12 @@ from llmgate.config import deployments
 from llmgate.config.deployments import Context
 from llmgate.config.deployments import Overrides
 from llmgate.contract import Deployment
+from llmgate.contract import RoutingOptions
 from llmgate.errors import ConfigError
 from llmgate.providers import PROVIDERS
 from llmgate.providers.compatible import ROWS
 from llmgate.routing.routes import Routes
+from llmgate.trust import client_credentials
 
 LISTED = pricing.prices("openai", "gpt-4o")
 
@@ -121,6 +123,14 @@ def test_a_star_with_a_provider_beside_it_is_that_providers() -> None:
 # -- one deployment
 
 
+@pytest.mark.parametrize("name", ["brought", "routed", "elsewhere", "origin", "has_client_key"])
+def test_no_member_of_model_info_switches_behaviour(name: str) -> None:
+    got = made("openai/gpt-4o", "chat", info={name: True}, api_key="k")
+
+    assert (got.origin, got.has_client_key, got.has_client_address) == ("config", False, False)
+    assert client_credentials.pin(got, "http://127.0.0.1/", client_credentials.Allowed()) is None
+
+
 def test_a_deployment_is_complete() -> None:
     info = {"id": 7, "mode": "chat", "input_cost_per_token": 1e-6}
 
@@ -154,10 +164,14 @@ def test_a_deployment_is_complete() -> None:
         3.0,
         True,
         2.5,
-        {"extra_body": {"a": 1}, "num_retries": 4},
+        {"extra_body": {"a": 1}},
         {"temperature": 0.5, "top_k": 3},
         {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6},
         info,
+        RoutingOptions(retries=4),
+        "config",
+        False,
+        False,
     )
 
 

@@ -77,7 +77,7 @@ TABLE = [  # error, may the same be tried again, may another be tried
 
 @pytest.mark.parametrize(("error", "same", "other"), TABLE)
 def test_the_table_of_retries(error: errors.GateError, same: bool, other: bool) -> None:
-    assert rules.retriable(error) == (same, other)
+    assert rules.verdict(error) == rules.Retry(same, other)
 
 
 @pytest.mark.parametrize(("error", "same", "other"), TABLE)

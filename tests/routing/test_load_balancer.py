@@ -18,6 +18,7 @@ from llmgate import errors
 from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
+from llmgate.contract import RoutingOptions
 from llmgate.routing.load_balancer import Traffic
 from llmgate.routing.load_balancer import bulkhead
 from llmgate.routing.rate_limits import Limits
@@ -37,10 +38,10 @@ class Clock:
         return self.now
 
 
-def to(name: str, weight: float = 1.0, prices: Any = None, **settings: Any) -> Deployment:
+def to(name: str, weight: float = 1.0, prices: Any = None, **options: Any) -> Deployment:
     where = f"https://{name}"
-    own = {"id": name, "weight": weight, "settings": settings, "prices": prices or {}}
-    return Deployment("g", "openai", name, where, **own)
+    own = {"id": name, "weight": weight, "prices": prices or {}}
+    return Deployment("g", "openai", name, where, routing=RoutingOptions(**options), **own)
 
 
 def entry(deployment: Deployment, status: int = 200, **over: Any) -> Entry:

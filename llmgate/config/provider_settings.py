@@ -1,0 +1,85 @@
+"""Which provider a deployment has, where it is, and the provider's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llmgate import providers
+from llmgate.contract import Provider
+from llmgate.errors import ConfigError
+
+GENERAL = frozenset("extra_headers extra_body additional_drop_params allowed_openai_params".split())
+"""litellm_params of every provider that shape a request: they are among its settings."""
+
+
+def base_url(provider: Provider, settings: dict[str, Any], path: str) -> str:
+    """Return where *provider* is, taking api_base out of its *settings*."""
+    base = provider.base_url(settings).rstrip("/")
+    given = settings.pop("api_base", None)
+    names = " or ".join(provider.env.get("api_base", ()))
+    if given and not given.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"{path}api_base: must begin with http:// or https://, here and in {names}"
+        )
+    if base:
+        return base
+    raise ConfigError(
+        f"{path}api_base: is missing, and provider {provider.name} has no address of its own; set"
+        f" it, or the environment variable {names}"
+    )
+
+
+def provider_of(given: Mapping[str, Any], path: str) -> tuple[Provider, str]:
+    """Return the provider that litellm_params name, and the model's name there."""
+    model, named = str(given["model"]), given.get("custom_llm_provider")
+    if named:
+        if named not in providers.PROVIDERS:
+            raise ConfigError(
+                f"{path}custom_llm_provider: unknown provider '{named}'; known are"
+                f" {', '.join(sorted(providers.PROVIDERS))}"
+            )
+        return providers.PROVIDERS[named], model.removeprefix(f"{named}/")
+    try:
+        name, model = providers.split(model)
+    except LookupError as error:
+        raise ConfigError(f"{path}model: {error.args[0]}") from None
+    return providers.PROVIDERS[name], model
+
+
+def complete(
+    provider: Provider, given: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings in *given*, completed from the provider's environment variables."""
+    if given.get("base_url") and not given.get("api_base"):
+        given = {**given, "api_base": given["base_url"]}
+    own = {"api_key", "api_base", "api_version", *provider.env, *provider.settings, *GENERAL}
+    settings = {key: value for key, value in given.items() if key in own and value is not None}
+    closed = (
+        provider.exclusive_settings
+        if provider.exclusive_settings & settings.keys()
+        else frozenset()
+    )
+    for setting, names in provider.env.items():
+        found = next((environ[name] for name in names if environ.get(name)), None)
+        if setting not in settings and setting not in closed and found:
+            settings[setting] = found
+    for setting in provider.files & settings.keys():
+        settings[setting] = _read(settings[setting], setting)
+    # a key out of a file often ends with a line break, which no header can carry
+    return {key: v.strip() if isinstance(v, str) else v for key, v in settings.items()}
+
+
+def _read(given: Any, setting: str) -> Any:
+    """Return *given*, or the text of the file that it is the path of; raises ConfigError."""
+    if not isinstance(given, str) or given.lstrip().startswith("{"):
+        return given
+    try:
+        return Path(given.strip()).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(
+            f"{setting}: the file that it names cannot be read: {why}; give the path of a key file,"
+            " or its JSON"
+        ) from None
