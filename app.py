@@ -13,7 +13,7 @@ from llmgate.errors import ConfigError
 def made() -> Flask:
     """Return the app that the environment describes, now and after each SIGHUP."""
     found = create_app(config.load(os.environ.get("LLMGATE_CONFIG"), os.environ))
-    found.extensions["llmgate.again"] = made
+    found.extensions["llmgate.reload"] = made
     return found
 
 

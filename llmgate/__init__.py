@@ -39,7 +39,7 @@ from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
 from llmgate.routing import tag_filter
-from llmgate.storage import counters
+from llmgate.storage import sqlite_counters
 from llmgate.trust import redaction
 from llmgate.upstream import oauth
 from llmgate.upstream import session as http_session
@@ -119,9 +119,9 @@ def create_app(settings: config.Settings) -> Flask:
     app = _App("llmgate", static_folder=None)
     app.extensions["llmgate.settings"] = settings
     session = http_session.Session()
-    door = admission.Door(app.wsgi_app, settings.beats)
-    shared = counters.opened(settings.state_path)
-    parallel = load_balancer.bulkhead(settings.routes, lambda: door.limit)
+    admission_control = admission.AdmissionControl(app.wsgi_app, settings.beats)
+    shared = sqlite_counters.open_store(settings.state_path)
+    parallel = load_balancer.bulkhead(settings.routes, lambda: admission_control.limit)
     going_on = load_balancer.Traffic(settings.router, shared, parallel)
     app.extensions["llmgate"] = attempt.Gate(
         settings.routes,
@@ -132,8 +132,8 @@ def create_app(settings: config.Settings) -> Flask:
         guards=() if settings.takes_tags else (tag_filter.refuse_tags,),
         allowed=settings.allowed,
     )
-    app.extensions["llmgate.door"] = door
-    app.wsgi_app = door  # type: ignore[method-assign]
+    app.extensions["llmgate.admission"] = admission_control
+    app.wsgi_app = admission_control  # type: ignore[method-assign]
     if settings.tracking:
         app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
     for warning in warnings(settings):

@@ -1,4 +1,4 @@
-"""The command `llmgate`: reads the configuration, then serves it under gunicorn."""
+"""The `llmgate` command: reads the configuration, then runs gunicorn."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from llmgate.server import env
 from llmgate.version import VERSION
 
 
-class _Misused(click.UsageError):
-    """A wrong option, told in one line."""
+class _UsageError(click.UsageError):
+    """An invalid option, reported in one line."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""
-        said = " ".join(self.message.split()).removesuffix(".")
-        click.echo(f"llmgate: {said}; llmgate --help lists the options", file, err=True)
+        text = " ".join(self.message.split()).removesuffix(".")
+        click.echo(f"llmgate: {text}; llmgate --help lists the options", file, err=True)
 
 
 class _Command(click.Command):
-    """A command that is told in one line what is wrong with its options."""
+    """A command that reports invalid options in one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Return what is left of *args*; raises click.UsageError."""
+        """Return the remaining *args*; raises click.UsageError."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            raise _Misused(error.format_message(), ctx) from None
+            raise _UsageError(error.format_message(), ctx) from None
 
 
 def _fail(message: str) -> NoReturn:
-    """End with *message* on one line and the exit code of a wrong command."""
+    """Exit with *message* on one line and the exit code of a usage error."""
     click.echo(f"llmgate: {message}", err=True)
     sys.exit(2)
 
 
 def _app(settings: config.Settings, read: Callable[[], config.Settings]) -> WSGIApplication:
-    """Return the app of *settings*; after a SIGHUP it is made anew of what *read* returns."""
+    """Return the app for *settings*; after SIGHUP it is created again from *read*()."""
     app = create_app(settings)
-    app.extensions["llmgate.again"] = lambda: _app(read(), read)
+    app.extensions["llmgate.reload"] = lambda: _app(read(), read)
     return app
 
 
-def _hello(settings: config.Settings, host: str, port: int) -> str:
-    """Return what is printed at the start: where it is, what it serves."""
+def _banner(settings: config.Settings, host: str, port: int) -> str:
+    """Return the line printed at the start: version, address, models."""
     names = settings.routes.shown()
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return f"llmgate {VERSION} on http://{host}:{port} serves {', '.join(names[:8])}{more}"
 
 
-def _checked(path: str | None, settings: config.Settings) -> None:
-    """Print that the configuration is valid, and what is to be known of it."""
+def _print_check(path: str | None, settings: config.Settings) -> None:
+    """Print that the configuration is valid, and its warnings."""
     click.echo(f"{Path(path).name if path else 'the environment'}: valid")
     for warning in warnings(settings):
         click.echo(f"llmgate: warning: {warning}", err=True)
@@ -83,17 +83,20 @@ _HOW = "with --port (or PORT) and --host (or HOST)"
 @click.option(
     "-p", "--port", type=click.IntRange(0, 65535), help="0: any free one.  [default: PORT, or 4000]"
 )
-@click.option("--api-base", "--api_base", help="Where the model of --model is served.")
+@click.option("--api-base", "--api_base", help="Base URL for the model of --model.")
 @click.option(
-    "--drop-params", "--drop_params", is_flag=True, help="Drop parameters a provider lacks."
+    "--drop-params",
+    "--drop_params",
+    is_flag=True,
+    help="Drop parameters that a provider does not support.",
 )
-@click.option("--temperature", type=click.FloatRange(0), help="For requests that do not say.")
+@click.option("--temperature", type=click.FloatRange(0), help="Default for requests without it.")
 @click.option(
-    "--max-tokens", "--max_tokens", type=click.IntRange(1), help="For requests that do not say."
+    "--max-tokens", "--max_tokens", type=click.IntRange(1), help="Default for requests without it."
 )
 @click.option("--workers", "--num_workers", type=click.IntRange(1), help="Processes.")
-@click.option("--threads", type=click.IntRange(1), help="Requests at a time in each process.")
-@click.option("--check", is_flag=True, help="Say whether the configuration is valid, and end.")
+@click.option("--threads", type=click.IntRange(1), help="Concurrent requests per process.")
+@click.option("--check", is_flag=True, help="Check the configuration and exit.")
 @click.version_option(VERSION)
 def main(  # noqa: PLR0913 - one argument for each option
     model: str | None,
@@ -114,23 +117,25 @@ def main(  # noqa: PLR0913 - one argument for each option
     without any key the built-in echo answers.
     """
     if api_base and not model:
-        _fail("--api-base says where a model is: name it with --model")
+        _fail("--api-base needs --model")
     overrides = Overrides(model, api_base, drop_params, temperature, max_tokens)
     read = partial(config.load, path, os.environ, overrides)
     try:
-        said = env.server(os.environ)
+        server_env = env.server(os.environ)
         settings = read()
         if check:
-            _checked(path, settings)
+            _print_check(path, settings)
             return
-        port = bind_check.port(host, said.port if port is None else port, False, _HOW)
+        port = bind_check.available_port(
+            host, server_env.port if port is None else port, False, _HOW
+        )
     except ConfigError as error:
         _fail(str(error))
     options = {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
     options |= {k: str(v) for k, v in {"workers": workers, "threads": threads}.items() if v}
-    # gunicorn ends in a traceback if WEB_CONCURRENCY is wrong: imported when that is checked
+    # gunicorn fails with a traceback if WEB_CONCURRENCY is invalid: import it after the check
     from llmgate import gunicorn_conf
     from llmgate.server import embedded
 
-    click.echo(_hello(settings, host, port), err=True)
+    click.echo(_banner(settings, host, port), err=True)
     embedded.Server(partial(_app, settings, read), gunicorn_conf, options).run()

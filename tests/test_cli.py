@@ -261,7 +261,7 @@ def test_without_a_file_the_environment_is_checked() -> None:
         ),
         ("--model codellama", None, "--model: 'codellama' names no provider: write it as <prov"),
         ("--model azure/x", None, "--api_base: is missing, and provider azure has no address"),
-        ("--api-base http://h", None, "--api-base says where a model is: name it with --model"),
+        ("--api-base http://h", None, "--api-base needs --model"),
     ],
 )
 def test_a_fault_is_one_line_and_exit_code_2(

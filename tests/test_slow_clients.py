@@ -24,7 +24,7 @@ from testing.upstream import sse
 from testing.workers import chat
 
 CHAT = "/v1/chat/completions"
-SILENT = "the client sent nothing more of its body within LLMGATE_READ_TIMEOUT"
+SILENT = "the client sent no data of its body for LLMGATE_READ_TIMEOUT seconds"
 HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
 JSON = HALF + b"Content-Type: application/json\r\n"
 UPLOAD = HALF.replace(b"chat/completions", b"audio/transcriptions")

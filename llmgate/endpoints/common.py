@@ -24,7 +24,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
 from llmgate.endpoints.error_responses import printable
-from llmgate.endpoints.streamed_response import Flowing
+from llmgate.endpoints.streamed_response import StreamedResponse
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
 from llmgate.pipeline import attempt
@@ -57,8 +57,8 @@ def key() -> str:
 
 def enter() -> None:
     """Count a request in that may take long; raises Overloaded if there is no room for it."""
-    door: admission.Door = current_app.extensions["llmgate.door"]
-    door.enter(g.meter)
+    admission_control: admission.AdmissionControl = current_app.extensions["llmgate.admission"]
+    admission_control.acquire(g.meter)
 
 
 def meter() -> Meter:
@@ -116,7 +116,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]
     """Make *app* meter, authenticate and log every request, and answer errors in JSON."""
     secret = given.master_key
     digest = hashlib.sha256(secret.encode()).digest() if secret else None
-    door: admission.Door = app.extensions["llmgate.door"]
+    admission_control: admission.AdmissionControl = app.extensions["llmgate.admission"]
 
     def begin() -> Response | None:
         shown = request.headers.get("X-Request-Id", "")
@@ -125,14 +125,14 @@ def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]
         g.meter = Meter(request_id, sinks)
         rule = request.url_rule.rule if request.url_rule else request.path[:200]
         g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
-        keepalive.named(request_id)
+        keepalive.set_request_id(request_id)
         auth.note_key(digest)
         if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path
             return Response(status=204)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
             if request.method == "POST":
-                door.enter(g.meter)
+                admission_control.acquire(g.meter)
             auth.check_key(digest)
         return None
 
@@ -150,7 +150,7 @@ def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]
 
     def over(noted: Meter, status: int) -> None:
         keepalive.end()
-        door.leave(noted)
+        admission_control.release(noted)
         noted.end(status)
 
     app.before_request(begin)
@@ -199,7 +199,7 @@ def whole(answer: Completed) -> Response:
 
 def flowing(answer: Streamed) -> Response:
     """Return a streamed answer as the response, closed with it."""
-    response = Flowing(answer.pieces, answer.status, content_type=answer.content_type)
+    response = StreamedResponse(answer.pieces, answer.status, content_type=answer.content_type)
     response.headers.extend(answer.headers)
     if answer.content_type.startswith("text/event-stream"):
         response.headers["Cache-Control"] = "no-cache"

@@ -1,4 +1,4 @@
-"""What went wrong, as the client is told of it: in OpenAI's shape, or in that of its endpoint."""
+"""Error responses: in OpenAI's shape, or in that of the endpoint's wire format."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from llmgate import errors
 from llmgate.inbound import keepalive
 
 ErrorShape = Callable[[errors.GateError], Mapping[str, Any]]
-"""How an endpoint's clients read an error: the JSON body that stands for it."""
+"""A function that returns the JSON body for an error in an endpoint's wire format."""
 
 _SHAPES = "llmgate.error_shapes"
 
 
-def shaped(blueprint: Blueprint, shape: ErrorShape, *prefixes: str) -> None:
-    """Let errors of *blueprint*'s views, and on paths that begin with *prefixes*, have *shape*.
+def use_shape(blueprint: Blueprint, shape: ErrorShape, *prefixes: str) -> None:
+    """Use *shape* for errors of *blueprint*'s views and on paths that begin with *prefixes*.
 
-    It goes by the path where there is no view (404, 405).
+    Where there is no view (404, 405) the path decides.
     """
 
     def record(state: Any) -> None:
@@ -46,16 +46,16 @@ def register(app: Flask) -> None:
 
 
 def printable(text: str) -> str:
-    """Return *text* as a header can carry it."""
+    """Return *text* with only the characters that a header may contain."""
     if text.isascii() and text.isprintable():
         return text[:256]
     return re.sub(r"[^\x20-\x7e]", "?", text)[:256]
 
 
 def error_response(error: errors.GateError) -> Response:
-    """Return *error* as the client is told of it."""
+    """Return the response for *error*."""
     g.meter.failed(error)
-    data = keepalive.written(error) or json.dumps(_shape()(error))
+    data = keepalive.format_error(error) or json.dumps(_shape()(error))
     response = Response(data, error.status, content_type="application/json")
     response.headers["x-should-retry"] = "true" if error.retry else "false"
     response.headers.update(error.headers)
@@ -74,16 +74,16 @@ def _shape() -> ErrorShape:
 
 
 def _http_error(error: exceptions.HTTPException) -> Response:
-    """Return what Flask itself refuses."""
+    """Return the response for an error that Flask itself raises."""
     if isinstance(error, exceptions.MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
         shown: errors.GateError = errors.MethodNotAllowed(
-            f"{request.method} is not for this path; use {allowed}.", headers={"Allow": allowed}
+            f"Method {request.method} not allowed; allowed: {allowed}.", headers={"Allow": allowed}
         )
     elif isinstance(error, exceptions.NotFound):
         shown = errors.NotFound(
-            f"There is nothing at {request.method} {printable(request.path)}. Chat is at"
-            " /v1/chat/completions, the models at /v1/models."
+            f"Unknown path: {request.method} {printable(request.path)}. Chat completions are at"
+            " /v1/chat/completions, models at /v1/models."
         )
     else:
         shown = errors.InvalidRequest(error.description or error.name)
@@ -93,13 +93,12 @@ def _http_error(error: exceptions.HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    """Return a plain 500 for a fault of ours, whose traceback is in the log."""
+    """Return 500 for a bug of ours; the traceback is in the log."""
     request_id = g.meter.request_id
     current_app.logger.error("request %s failed", request_id, exc_info=error)
     return error_response(
         errors.GateError(
-            "llmgate failed on this request; its operator finds the cause in the log under"
-            f" request {request_id}.",
+            f"Internal error (request {request_id}). See the server log.",
             code="internal_error",
         )
     )

@@ -1,4 +1,4 @@
-"""Multipart request bodies: files go to disk as they arrive, never whole into memory."""
+"""Multipart request bodies: files are written to disk as they arrive, never held in memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
     json_bodies.refuse_compression()
     if request.mimetype != "multipart/form-data":
         raise errors.UnsupportedMedia(
-            "This endpoint reads forms with files: send Content-Type: multipart/form-data."
+            "This endpoint expects a form with files; send Content-Type: multipart/form-data."
         )
     value = _parsed(common.settings().max_upload)
     _check_texts(schema, value)
@@ -61,12 +61,12 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
 
 
 def _check_texts(schema: str, value: Body) -> None:
-    """Raise InvalidRequest for a file in *value* where a text is due."""
+    """Raise InvalidRequest for a file in *value* where a text field is expected."""
     texts = (parameters.OPENAI[schema] | parameters.GATE_ONLY) - _FILES
     for name, item in value.items():
         if name in texts and _is_file(item):
             raise errors.InvalidRequest(
-                f"'{name}' must be a text, not a file.", param=name, code="invalid_type"
+                f"'{name}' must be a text field, not a file.", param=name, code="invalid_type"
             )
 
 
@@ -97,16 +97,18 @@ def _parsed(limit: int) -> Body:
     except (BlockingIOError, TimeoutError) as error:
         raise json_bodies.too_slow(error) from error
     except (ValueError, OSError, EOFError, ParseException) as error:
-        raise errors.InvalidRequest("The request body is no complete multipart form.") from error
+        raise errors.InvalidRequest(
+            "Invalid or incomplete multipart form in request body."
+        ) from error
     body = _folded({name: _alone(found) for name, found in fields.lists()})
     body |= {name: _alone([_upload(file) for file in found]) for name, found in files.lists()}
     return body
 
 
 def _folded(fields: Mapping[str, Any]) -> Body:
-    """Return *fields*, the gate's own as objects and lists again.
+    """Return *fields*, with the gate's own fields as objects and lists.
 
-    The SDKs write their members one by one, a list of tags as `metadata[tags][]`.
+    SDKs send each member as a field: a list of tags is `metadata[tags][]`.
     """
     folded: Body = {}
     for name, value in fields.items():
@@ -123,7 +125,7 @@ def _folded(fields: Mapping[str, Any]) -> Body:
 
 
 def _put(into: Any, steps: list[str], value: Any) -> None:
-    """Put *value* where *steps* lead to, unless something other than an object is on the way."""
+    """Set *value* at the path *steps*, unless a value on the path is not an object."""
     *way, last = steps
     for step in way:
         into = into.setdefault(step, {})
@@ -133,7 +135,7 @@ def _put(into: Any, steps: list[str], value: Any) -> None:
 
 
 class _Limited:
-    """The request's body; more of it than is allowed is TooLarge, chunked bodies included."""
+    """The request's body; reading beyond the limit raises TooLarge, for chunked bodies too."""
 
     def __init__(self, stream: IO[bytes], limit: int, length: int | None) -> None:
         self._stream = stream
@@ -157,7 +159,7 @@ def _spooled(
     filename: str | None,
     content_length: int | None = None,
 ) -> IO[bytes]:
-    """Return where a file of the form goes until the answer is out: to disk, but for small ones."""
+    """Return a file for an upload, open until the response is complete; on disk unless small."""
     file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
 
     @after_this_request
@@ -176,5 +178,5 @@ def _upload(file: FileStorage) -> Upload:
 
 
 def _alone(found: list[Any]) -> Any:
-    """Return the only one of *found*, or all of them."""
+    """Return the only item of *found*, or all of them."""
     return found[0] if len(found) == 1 else found

@@ -36,7 +36,7 @@ blueprint = Blueprint("generate", __name__)
 
 VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 
-error_responses.shaped(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
+error_responses.use_shape(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
 
 
 METHODS = (
@@ -73,7 +73,7 @@ def stream(model: str) -> Response:
     written = front_errors.written
     if request.args.get("alt") == "sse":
         return common.flowing(dispatch.stream(gate, "generate", body, meter, FRONT, written))
-    keepalive.whole()
+    keepalive.expect_json()
     answer = dispatch.stream(gate, "generate", body, meter, _IN_ARRAY, written)
     listed = front_stream.array(answer.pieces)
     return common.flowing(answer._replace(pieces=listed, content_type=_IN_ARRAY.content_type))

@@ -1,4 +1,4 @@
-"""GET /health and its spellings: constant words, no key, no upstream call."""
+"""GET /health and its aliases: constant responses, no key, no upstream call."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ blueprint = Blueprint("health", __name__)
 @routes.route(blueprint, ["/health/readiness"], methods=["GET"])
 @auth.public
 def readiness() -> Response:
-    """Say whether new requests are welcome; not when this process was told to end."""
-    if current_app.extensions["llmgate.door"].is_closing:
-        message = "this process is ending; ask another"
+    """Report whether this process takes new requests: 503 while it shuts down."""
+    if current_app.extensions["llmgate.admission"].is_closing:
+        message = "this process is shutting down; use another"
         return common.json_response({"status": "draining", "message": message}, 503)
     return health()
 
@@ -27,21 +27,21 @@ def readiness() -> Response:
 @routes.route(blueprint, ["/health", "/healthz"], methods=["GET"])
 @auth.public
 def health() -> Response:
-    """Say that requests are served."""
+    """Report that the process answers requests."""
     return common.json_response({"status": "healthy", "message": "llmgate is up and running"})
 
 
 @routes.route(blueprint, ["/health/liveliness", "/health/liveness"], methods=["GET"])
 @auth.public
 def liveness() -> Response:
-    """Say that the process lives, in LiteLLM's words."""
+    """Report that the process is alive, as LiteLLM does."""
     return Response('"I\'m alive!"', content_type="application/json")
 
 
 @routes.route(blueprint, ["/"], methods=["GET"])
 @auth.public
 def root() -> Response:
-    """Say what this is to whoever opens the address in a browser."""
+    """Describe the service to a person who opens the address in a browser."""
     return common.json_response(
         {
             "name": "llmgate",

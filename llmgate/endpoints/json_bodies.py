@@ -1,4 +1,4 @@
-"""The JSON bodies of requests: read within limits, decoded, their faults named."""
+"""JSON request bodies: read within limits, decoded, errors reported as 400, 408, 413 or 415."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmgate import errors
 from llmgate.contract import Body
 
 DEEPEST = 100
-"""Levels of nesting that a body may have."""
+"""The maximum nesting depth of a body."""
 
 _JSON_TYPES = re.compile(
     r"(application/([\w.-]+\+)?json|text/(json|plain)|application/x-www-form-urlencoded)?"
@@ -22,7 +22,7 @@ _JSON_TYPES = re.compile(
 
 
 def parsed(limit: int) -> Body:
-    """Return the JSON object that this request's body is.
+    """Return the JSON object in this request's body.
 
     Raises InvalidRequest for anything else, TooLarge above *limit* bytes, UnsupportedMedia.
     """
@@ -33,13 +33,13 @@ def parsed(limit: int) -> Body:
 
 
 def value(limit: int) -> Any:
-    """Return the JSON that this request's body is; raises what `parsed` raises."""
+    """Return the JSON value in this request's body; raises what `parsed` raises."""
     _check_kind()
     return _read(_bytes(limit))
 
 
 def read(data: bytes) -> Body:
-    """Return the JSON object that *data*, this request's body, is; raises what `parsed` raises."""
+    """Return the JSON object in *data*, this request's body; raises what `parsed` raises."""
     _check_kind()
     found = _read(data)
     if not isinstance(found, dict):
@@ -48,11 +48,11 @@ def read(data: bytes) -> Body:
 
 
 def _check_kind() -> None:
-    """Raise UnsupportedMedia for a body that does not call itself JSON."""
+    """Raise UnsupportedMedia if Content-Type is not a JSON type."""
     kind = request.mimetype
     if not _JSON_TYPES.fullmatch(kind):
         raise errors.UnsupportedMedia(
-            f"This endpoint reads JSON, not {kind[:80]}: send Content-Type: application/json."
+            f"Unsupported Content-Type {kind[:80]}; send application/json."
         )
 
 
@@ -67,7 +67,9 @@ def _read(data: bytes) -> Any:
 def refuse_compression() -> None:
     """Raise UnsupportedMedia for a compressed request body."""
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise errors.UnsupportedMedia("Compressed request bodies are not read: send it as it is.")
+        raise errors.UnsupportedMedia(
+            "Unsupported Content-Encoding; send the request body uncompressed."
+        )
 
 
 def _bytes(limit: int) -> bytes:
@@ -81,37 +83,39 @@ def _bytes(limit: int) -> bytes:
     except (BlockingIOError, TimeoutError) as error:
         raise too_slow(error) from error
     except (OSError, EOFError, ParseException) as error:
-        raise errors.InvalidRequest("The request body could not be read to its end.") from error
+        raise errors.InvalidRequest(
+            "The request body is incomplete or its chunked encoding is invalid."
+        ) from error
     if len(data) > limit:
         raise too_large(limit)
     if length is not None and len(data) < length:
-        short = errors.InvalidRequest("The request body is shorter than its Content-Length.")
+        short = errors.InvalidRequest("The request body is shorter than Content-Length.")
         short.cause = f"the client closed its connection after {len(data)} of {length} bytes"
         raise short
     return data
 
 
 def too_slow(why: Exception) -> errors.RequestTimeout:
-    """Return the error for a body that does not come, *why* being what reading it raised."""
+    """Return the error for a body that arrives too slowly; reading it raised *why*."""
     error = errors.RequestTimeout(
-        "The request body did not come in time. Send it without long pauses.",
+        "Timed out while reading the request body. Send it without long pauses.",
     )
-    said = str(why)  # in words only if it came too slowly
-    silent = "the client sent nothing more of its body within LLMGATE_READ_TIMEOUT"
-    error.cause = said if said.startswith("the client") else silent
+    text = str(why)  # of ours only if the body was below the minimum rate
+    idle = "the client sent no data of its body for LLMGATE_READ_TIMEOUT seconds"
+    error.cause = text if text.startswith("the client") else idle
     return error
 
 
 def too_large(limit: int) -> errors.TooLarge:
     """Return the error for a body above *limit* bytes."""
     return errors.TooLarge(
-        f"The request body has more than {limit} bytes. Send less, or ask the operator to raise"
+        f"The request body exceeds {limit} bytes. Send less, or ask the operator to raise"
         " llmgate_settings.max_body_mb (max_upload_mb for files)."
     )
 
 
 def _decoded(data: bytes) -> Any:
-    """Return the JSON in *data*; raises InvalidRequest if it is none."""
+    """Return the JSON in *data*; raises InvalidRequest if it is invalid."""
     try:
         return _DECODER.decode(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -121,40 +125,40 @@ def _decoded(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise _bad_json(f"{error.msg} at {where}") from error
-    except _NoNumber as error:
-        raise _bad_json(f"{error} is no JSON number") from error
+    except _InvalidNumber as error:
+        raise _bad_json(f"{error} is not a valid JSON number") from error
     except ValueError as error:
         raise _bad_json("a number is too large") from error
 
 
 def _bad_json(why: str) -> errors.InvalidRequest:
-    """Return the error for a body that is no usable JSON."""
+    """Return the error for a body that is not valid JSON, or outside our limits."""
     return errors.InvalidRequest(
-        f"The request body is no JSON that can be used: {why}.", param="body", code="invalid_json"
+        f"Invalid JSON in request body: {why}.", param="body", code="invalid_json"
     )
 
 
-class _NoNumber(ValueError):
-    """NaN or an infinity, by its name."""
+class _InvalidNumber(ValueError):
+    """NaN or an infinity; its text is the name."""
 
 
-def _no_number(name: str) -> NoReturn:
-    raise _NoNumber(name)
+def _invalid_number(name: str) -> NoReturn:
+    raise _InvalidNumber(name)
 
 
 def _finite(text: str) -> float:
-    """Return the number that *text* writes, if it is one that a float can hold."""
+    """Return the number in *text*; raises ValueError if a float cannot hold it."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise ValueError
     return value
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_invalid_number, parse_float=_finite)
 
 
 def _depth(data: bytes, value: Any) -> int:
-    """Return how deep *value*, the JSON of *data*, is nested; a quick guess if it is shallow."""
+    """Return the depth of *value*, the JSON of *data*, or an upper bound within DEEPEST."""
     most = data.count(b"{") + data.count(b"[")
     if most <= DEEPEST:
         return most

@@ -35,7 +35,7 @@ blueprint = Blueprint("messages", __name__)
 _PATHS = ("/v1/messages", "/messages", "/anthropic/v1/messages", "/anthropic/messages")
 _VERSION = "anthropic-version"
 
-error_responses.shaped(blueprint, front_wire.error_body, *_PATHS)
+error_responses.use_shape(blueprint, front_wire.error_body, *_PATHS)
 
 
 @routes.route(blueprint, _PATHS, methods=["POST"])

@@ -69,7 +69,7 @@ def _shape(error: errors.GateError) -> Mapping[str, Any]:
     return shape(error)
 
 
-error_responses.shaped(blueprint, _shape)
+error_responses.use_shape(blueprint, _shape)
 
 
 def _written_for_anthropic(error: errors.GateError) -> bytes:

@@ -1,4 +1,4 @@
-"""Request bodies that are passed on as they are: in memory if small, else on disk."""
+"""Request bodies that are forwarded unchanged: in memory if small, else on disk."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
     if size > limit:
         raise json_bodies.too_large(limit)
     if length is not None and size < length:
-        raise errors.InvalidRequest("The request body is shorter than its Content-Length.")
+        raise errors.InvalidRequest("The request body is shorter than Content-Length.")
     file.seek(0)
     return file.read() if size <= in_memory else Spool(file, size)
 
 
 def closed_after_answer(close: Callable[[], object]) -> None:
-    """Call *close* when the answer to this request is out."""
+    """Call *close* when the response to this request is complete."""
 
     @after_this_request
     def closing(response: Response) -> Response:
@@ -110,7 +110,9 @@ def _blocks(left: int) -> Iterator[bytes]:
     except (BlockingIOError, TimeoutError) as error:
         raise json_bodies.too_slow(error) from error
     except (OSError, EOFError, ParseException) as error:
-        raise errors.InvalidRequest("The request body could not be read to its end.") from error
+        raise errors.InvalidRequest(
+            "The request body is incomplete or its chunked encoding is invalid."
+        ) from error
 
 
 # -- fields of forms

@@ -1,4 +1,4 @@
-"""Responses that still come."""
+"""Streaming responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Response
 
 
 class _Pieces:
-    """What a server iterates over and closes: nothing stands between it and the pieces."""
+    """What the server iterates over and closes, with no wrapper around the pieces."""
 
     def __init__(self, pieces: Iterable[bytes], close: Callable[[], None]) -> None:
         self._pieces, self.close = pieces, close
@@ -20,11 +20,11 @@ class _Pieces:
         return iter(self._pieces)
 
 
-class Flowing(Response):
-    """A response whose pieces are bytes, and go to the server as they are."""
+class StreamedResponse(Response):
+    """A response whose pieces are bytes, passed to the server unchanged."""
 
     def get_app_iter(self, environ: Any) -> Iterable[bytes]:
-        """Return the pieces, which the server closes; nothing where there is no body."""
+        """Return the pieces, which the server closes; nothing for a response without a body."""
         if environ["REQUEST_METHOD"] == "HEAD" or self.status_code in (204, 304):
             return super().get_app_iter(environ)
         pieces: Any = self.response

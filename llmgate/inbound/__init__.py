@@ -1,1 +1,1 @@
-"""The client's connection."""
+"""The client's connection: admission, body rate, disconnects, keep-alives."""

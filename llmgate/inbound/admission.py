@@ -1,4 +1,4 @@
-"""The door of the WSGI app: who is served, how many at a time, and until when."""
+"""Admission control: how many requests run at a time, and when a draining worker ends them."""
 
 from __future__ import annotations
 
@@ -11,81 +11,82 @@ from llmgate import errors
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 
-_FAREWELL = 3.0  # seconds before the end that are left for telling clients of it
-_GLANCE = 0.2  # seconds between looks at whether the worker is told to end
+DRAIN_NOTICE = 3.0  # seconds before the end in which clients still receive an error event
+POLL_INTERVAL = 0.2  # seconds between checks whether the worker is stopping
 
 
 class Overloaded(errors.GateError):
-    """As many requests are being served as can be."""
+    """The limit of concurrent requests is reached."""
 
     status = 503
     code = "overloaded"
     retry = True
 
 
-class Door:
-    """Counts those inside, and lets each be known to `hangup` and `heartbeat`."""
+class AdmissionControl:
+    """WSGI middleware: counts requests, and sets up `disconnect` and `keepalive` for each."""
 
     def __init__(self, app: Callable[..., Any], times: keepalive.Times) -> None:
         self._app = app
         self._times = times
-        self._inside: set[object] = set()
-        self._limit = 0  # 0: none
+        self._running: set[object] = set()
+        self._limit = 0  # 0: no limit
         self._worker: Any = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request, as WSGI applications do."""
         disconnect.begin(environ.get("gunicorn.socket"))
-        times = keepalive.asked(environ.get("HTTP_X_LLMGATE_HEARTBEAT"), self._times)
-        beat = keepalive.Beat(start_response, times)
-        keepalive.begin(beat)
-        return self._app(environ, beat.start)
+        header = environ.get("HTTP_X_LLMGATE_HEARTBEAT")
+        times = keepalive.times_from_header(header, self._times)
+        keep_alive = keepalive.KeepAlive(start_response, times)
+        keepalive.begin(keep_alive)
+        return self._app(environ, keep_alive.start)
 
-    def enter(self, request: object) -> None:
-        """Count *request* in; raises Overloaded if there is no room for it."""
-        if self._limit and len(self._inside) >= self._limit:
+    def acquire(self, request: object) -> None:
+        """Count *request* as running; raises Overloaded at the limit."""
+        if self._limit and len(self._running) >= self._limit:
             raise Overloaded(
-                "The gateway is serving as many requests as it can. Try again in a second.",
+                "The gateway is at its limit of concurrent requests. Retry in a second.",
                 headers={"Retry-After": "1"},
             )
-        self._inside.add(request)  # no lock: adding and counting are atomic
+        self._running.add(request)  # no lock: adding and counting are atomic
 
-    def leave(self, request: object) -> None:
-        """Count *request* out."""
-        self._inside.discard(request)
+    def release(self, request: object) -> None:
+        """Count *request* as finished."""
+        self._running.discard(request)
 
     @property
     def limit(self) -> int:
-        """Return how many requests may be inside; 0: any number."""
+        """Return how many requests may run at a time; 0: any number."""
         return self._limit
 
     @property
     def is_closing(self) -> bool:
-        """Return whether this process was told to end."""
+        """Return whether this process is shutting down."""
         return self._worker is not None and not self._worker.alive
 
-    def opened(self, worker: Any, most: int, grace: float) -> None:
-        """Serve in gunicorn's *worker*, *most* requests at a time.
+    def start(self, worker: Any, threads: int, graceful_timeout: float) -> None:
+        """Run in gunicorn's *worker*, which has *threads*.
 
-        Once it is told to end it ends its upstream calls shortly before *grace* seconds are over,
-        so that clients are told.
+        Once the worker is stopping, upstream calls are ended shortly before *graceful_timeout*
+        seconds are over, so that clients receive an error instead of a cut connection.
         """
         self._worker = worker
-        self._limit = most - kept(most)
+        self._limit = threads - reserved_threads(threads)
         threading.Thread(
-            target=self._watch, args=(grace,), name="llmgate-drain", daemon=True
+            target=self._drain, args=(graceful_timeout,), name="llmgate-drain", daemon=True
         ).start()
 
-    def _watch(self, grace: float) -> None:
-        """Wait until the worker is told to end, then until it is time to end all calls."""
+    def _drain(self, graceful_timeout: float) -> None:
+        """Wait until the worker is stopping, then until it is time to end all calls."""
         while not self.is_closing:
-            time.sleep(_GLANCE)
-        time.sleep(max(grace - _FAREWELL, grace / 2))
+            time.sleep(POLL_INTERVAL)
+        time.sleep(max(graceful_timeout - DRAIN_NOTICE, graceful_timeout / 2))
         while True:
             disconnect.end_all()
-            time.sleep(_GLANCE)
+            time.sleep(POLL_INTERVAL)
 
 
-def kept(most: int) -> int:
-    """Return how many of *most* threads are kept for requests that are answered at once."""
-    return max(min(4, most // 4), most // 64)
+def reserved_threads(threads: int) -> int:
+    """Return how many of *threads* stay free for requests that are answered at once (/health)."""
+    return max(min(4, threads // 4), threads // 64)

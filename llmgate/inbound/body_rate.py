@@ -1,7 +1,7 @@
-"""How slowly a client may send the body of its request: a little now and then is not enough.
+"""The minimum rate at which a client must send the body of its request.
 
-A time-out of each read alone lets a client that sends a byte every few seconds hold a thread for
-hours.
+A read timeout alone lets a client that sends a byte every few seconds hold a thread for hours
+(slowloris).
 """
 
 from __future__ import annotations
@@ -14,52 +14,56 @@ from typing import Any
 from typing import NamedTuple
 
 
-class Pace(NamedTuple):
-    """The least that is asked of a client."""
+class MinimumRate(NamedTuple):
+    """How long a body may take."""
 
     grace: float  # seconds that any body may take
-    rate: float  # bytes for which it is given a second more
-    longest: float  # seconds in all
+    rate: float  # bytes per second beyond the grace
+    longest: float  # seconds in total
 
-    def allowed(self, come: int) -> float:
-        """Return the seconds that a body may have taken of which *come* bytes are here."""
-        return min(self.longest, self.grace + come / self.rate)
+    def allowed(self, received: int) -> float:
+        """Return the seconds that a body may have taken once *received* bytes have arrived."""
+        return min(self.longest, self.grace + received / self.rate)
 
 
-class Paced:
-    """A client's socket, from which a body is read at no less than a *pace*."""
+class RateCheckedSocket:
+    """A client's socket; reading a body from it fails below the *minimum* rate."""
 
-    def __init__(self, sock: Any, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, sock: Any, minimum: MinimumRate, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._sock = sock
-        self._pace = pace
+        self._minimum = minimum
         self._clock = clock
-        self._begun: float | None = None
-        self._come = 0
+        self._started: float | None = None
+        self._received = 0
 
     def recv(self, size: int) -> bytes:
-        """Return what has come, at most *size* bytes; raises TimeoutError if it is too little."""
-        if self._begun is None:
-            self._begun = self._clock()
+        """Return at most *size* bytes; raises TimeoutError if the body arrives too slowly."""
+        if self._started is None:
+            self._started = self._clock()
         data: bytes = self._sock.recv(size)
-        self._come += len(data)
-        took = self._clock() - self._begun
-        if data and took > self._pace.allowed(self._come):
-            raise TimeoutError(f"the client sent {self._come} bytes of its body in {took:.0f} s")
+        self._received += len(data)
+        elapsed = self._clock() - self._started
+        if data and elapsed > self._minimum.allowed(self._received):
+            raise TimeoutError(
+                f"the client sent {self._received} bytes of its body in {elapsed:.0f} s"
+            )
         return data
 
     def __getattr__(self, name: str) -> Any:
-        """Return what else the socket has."""
+        """Return the socket's other attributes."""
         return getattr(self._sock, name)
 
 
 @contextmanager
-def paced(unreader: Any, pace: Pace) -> Iterator[None]:
-    """Let gunicorn's *unreader* ask for a *pace* while one request is served."""
+def enforced(unreader: Any, minimum: MinimumRate) -> Iterator[None]:
+    """Check gunicorn's *unreader* against the *minimum* rate while one request is answered."""
     sock = getattr(unreader, "sock", None)
     if sock is None:
         yield
         return
-    unreader.sock = Paced(sock, pace)
+    unreader.sock = RateCheckedSocket(sock, minimum)
     try:
         yield
     finally:

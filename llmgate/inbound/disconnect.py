@@ -1,10 +1,11 @@
-"""Ends the upstream calls of a client that has left, however silent the upstream is.
+"""Ends the upstream calls of a client that has disconnected, even while the upstream is idle.
 
-WSGI notices a client that left only when it writes to it. Here a thread of each worker waits for
-the hang-up of every client whose upstream call is open, and shuts that call's socket down: what
-waits for it wakes up, and finds the reason in its `Client`. A drain uses the same way.
+WSGI notices that a client has disconnected only when it writes to it. Here a thread of each worker
+waits for the disconnect of every client whose upstream call is open, and shuts that call's socket
+down: the thread that waits for the upstream wakes up and finds the reason in its `Client`. A drain
+ends calls in the same way.
 
-The thread is a native one, under gevent too: gevent's `poll` does not know of hang-ups.
+The thread is a native one, under gevent too: gevent's `poll` does not report EPOLLRDHUP.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from typing import Any
 
 from llmgate import errors
 
-_HANGUP = getattr(select, "EPOLLRDHUP", 0)
+_RDHUP = getattr(select, "EPOLLRDHUP", 0)
 
 
-class ClientLeft(errors.GateError):
-    """The client has left; nobody reads what this says, but the log shows it."""
+class ClientDisconnected(errors.GateError):
+    """The client has disconnected; nobody reads this error, but the log shows it."""
 
     status = 499
     type = "client_error"
     code = "client_left"
-    cause = "the client closed its connection; the upstream's call was ended for that"
+    cause = "the client closed its connection, so the upstream call was ended"
 
 
 class ShuttingDown(errors.GateError):
-    """This process ends before the answer did."""
+    """This process stops before the response is complete."""
 
     status = 503
     code = "server_shutdown"
     retry = True
-    cause = "this process was told to end (SIGTERM) and could not wait for the upstream any longer"
+    cause = "gateway shutting down (SIGTERM): the graceful timeout ended before the response did"
 
 
-def left() -> ClientLeft:
-    """Return the error for a client that is gone."""
-    return ClientLeft("The client left before its answer was complete.")
+def client_disconnected() -> ClientDisconnected:
+    """Return the error for a client that has disconnected."""
+    return ClientDisconnected("The client disconnected before the response was complete.")
 
 
 class Client:
@@ -52,26 +53,26 @@ class Client:
 
     def __init__(self, sock: Any, fd: int) -> None:
         self.sock, self.fd = sock, fd
-        self.reason: errors.GateError | None = None  # why its calls were ended
+        self.reason: errors.GateError | None = None  # for which its calls were ended
         self.upstreams: list[int] = []
         self._calls = 0
 
-    def pair(self, upstream: int, fresh: bool) -> None:
-        """End the call on the socket *upstream* when the client leaves.
+    def watch(self, upstream: int, fresh: bool) -> None:
+        """End the call on the socket *upstream* when the client disconnects.
 
-        Raises the reason if it has left already; that is looked for where it costs little beside
-        what was done: on *fresh* connections and when a call is tried again.
+        Raises the reason if it has already disconnected. That is checked where a system call is
+        cheap compared with the rest: on *fresh* connections and on retries.
         """
-        if (fresh or self._calls) and self.reason is None and _has_left(self.fd):
-            self.reason = left()
+        if (fresh or self._calls) and self.reason is None and _has_disconnected(self.fd):
+            self.reason = client_disconnected()
         if self.reason is None:
             self._calls += 1
             _reaper().add(self, upstream)
         if self.reason:
             raise self.reason
 
-    def unpair(self, upstream: int) -> None:
-        """Leave the socket *upstream* alone from now on: it is closed, or another's."""
+    def unwatch(self, upstream: int) -> None:
+        """Stop watching for the socket *upstream*: it is closed, or belongs to another call."""
         _reaper().remove(self, upstream)
 
     def end(self, reason: errors.GateError) -> None:
@@ -81,42 +82,42 @@ class Client:
             _shut(upstream)
 
 
-class Branch(Client):
+class Subtask(Client):
     """One of several threads that work for the same client; its calls can be ended alone."""
 
-    def __init__(self, trunk: Client | None) -> None:
-        self._trunk = trunk
+    def __init__(self, parent: Client | None) -> None:
+        self._parent = parent
         self._own: errors.GateError | None = None
         self._lock = threading.Lock()
-        super().__init__(trunk and trunk.sock, trunk.fd if trunk else -1)
+        super().__init__(parent and parent.sock, parent.fd if parent else -1)
 
     @property
     def reason(self) -> errors.GateError | None:
         """Return why its calls were ended."""
-        return self._own or (self._trunk.reason if self._trunk else None)
+        return self._own or (self._parent.reason if self._parent else None)
 
     @reason.setter
     def reason(self, reason: errors.GateError | None) -> None:
         self._own = reason
 
-    def pair(self, upstream: int, fresh: bool) -> None:
-        """Let `cut`, or the client's leaving, end the call on the socket *upstream*."""
+    def watch(self, upstream: int, fresh: bool) -> None:
+        """Let `cancel`, or a disconnect of the client, end the call on the socket *upstream*."""
         with self._lock:
             if self.reason:
                 raise self.reason
             self.upstreams.append(upstream)
-        if self._trunk:
-            self._trunk.pair(upstream, fresh)
+        if self._parent:
+            self._parent.watch(upstream, fresh)
 
-    def unpair(self, upstream: int) -> None:
-        """Leave the socket *upstream* alone from now on."""
+    def unwatch(self, upstream: int) -> None:
+        """Stop watching for the socket *upstream*."""
         with self._lock, contextlib.suppress(ValueError):
             self.upstreams.remove(upstream)
-        if self._trunk:
-            self._trunk.unpair(upstream)
+        if self._parent:
+            self._parent.unwatch(upstream)
 
-    def cut(self, reason: errors.GateError) -> None:
-        """End its calls for *reason*, those to come too."""
+    def cancel(self, reason: errors.GateError) -> None:
+        """End its calls for *reason*, including calls that begin later."""
         with self._lock:
             self._own = reason
             for upstream in self.upstreams:
@@ -127,18 +128,18 @@ _CURRENT: ContextVar[Client | None] = ContextVar("llmgate_client", default=None)
 
 
 def begin(sock: Any) -> None:
-    """Note that this thread serves the client at *sock* from now on; None: one unknown."""
-    fd = sock.fileno() if sock is not None and _HANGUP else -1
+    """Set the client of this thread to the one at *sock*; None: unknown."""
+    fd = sock.fileno() if sock is not None and _RDHUP else -1
     _CURRENT.set(Client(sock, fd) if fd >= 0 else None)
 
 
-def serve(client: Client) -> None:
-    """Note that this thread works for *client* from now on."""
+def set_current(client: Client) -> None:
+    """Set the client of this thread."""
     _CURRENT.set(client)
 
 
 def current() -> Client | None:
-    """Return the client that this thread serves."""
+    """Return the client of this thread."""
     return _CURRENT.get()
 
 
@@ -149,19 +150,18 @@ def reason() -> errors.GateError | None:
 
 
 def end_all() -> None:
-    """End every upstream call of this process: it is about to end itself."""
+    """End every upstream call of this process, which is about to stop."""
     if _REAPERS:
         _reaper().end_all(
             ShuttingDown(
-                "The gateway is restarting and could not wait for the end of this answer. Try"
-                " again.",
+                "The gateway is restarting and stopped before this response was complete. Retry.",
                 headers={"Retry-After": "1"},
             )
         )
 
 
-class _Line:
-    """The connection of a client, through all its requests."""
+class _ClientConnection:
+    """The connection of a client, during all its requests."""
 
     def __init__(self, sock: Any) -> None:
         self.sock = weakref.ref(sock)
@@ -170,81 +170,85 @@ class _Line:
 
 
 class _Reaper:
-    """The clients whose upstream calls are open, and the thread that waits for their leaving.
+    """The clients whose upstream calls are open, and the thread that waits for disconnects.
 
-    A connection is watched from its first call on, until it is closed: then the system forgets
-    it. So the calls after the first cost no system call.
+    A connection stays in the epoll set from its first call until it is closed; the kernel then
+    removes it. So later calls on the connection cost no system call.
     """
 
     def __init__(self) -> None:
         self._lock = native("_thread").allocate_lock()
         self._epoll = native("select").epoll()
-        self._lines: dict[int, _Line] = {}  # by the number of the socket
+        self._connections: dict[int, _ClientConnection] = {}  # by the number of the socket
         native("_thread").start_new_thread(self._run, ())
 
     def add(self, client: Client, upstream: int) -> None:
-        """Watch *client* on behalf of the socket *upstream*, or note that it has left."""
-        line = self._lines.get(client.fd)
-        if line is None or line.sock() is not client.sock:
-            line = self._watched(client)
+        """Watch *client* on behalf of the socket *upstream*, or note that it has disconnected."""
+        connection = self._connections.get(client.fd)
+        if connection is None or connection.sock() is not client.sock:
+            connection = self._watched(client)
         with self._lock:
-            if line.has_ended:
-                client.reason = client.reason or left()
+            if connection.has_ended:
+                client.reason = client.reason or client_disconnected()
             else:
                 client.upstreams.append(upstream)
-                line.client = client
+                connection.client = client
 
-    def _watched(self, client: Client) -> _Line:
-        """Return the line of *client*, watched from now on."""
+    def _watched(self, client: Client) -> _ClientConnection:
+        """Return the connection of *client*, registered with epoll."""
         with self._lock:
-            line = self._lines.get(client.fd)
-            if line is None or line.sock() is not client.sock:  # another branch may have come first
-                line = _Line(client.sock)
+            connection = self._connections.get(client.fd)
+            if (
+                connection is None or connection.sock() is not client.sock
+            ):  # another subtask may have been first
+                connection = _ClientConnection(client.sock)
                 try:
-                    self._epoll.register(client.fd, _HANGUP | select.EPOLLET)
-                except FileExistsError:  # by another object for the same socket
-                    line.has_ended = _has_left(client.fd)
-                self._lines[client.fd] = line
-            return line
+                    self._epoll.register(client.fd, _RDHUP | select.EPOLLET)
+                except FileExistsError:  # registered by another object for the same socket
+                    connection.has_ended = _has_disconnected(client.fd)
+                self._connections[client.fd] = connection
+            return connection
 
     def remove(self, client: Client, upstream: int) -> None:
-        """Forget the socket *upstream*, and *client* with its last one."""
+        """Remove the socket *upstream*, and *client* with its last one."""
         with self._lock:
             if upstream in client.upstreams:
                 client.upstreams.remove(upstream)
-            line = self._lines.get(client.fd)
-            if not client.upstreams and line and line.client is client:
-                line.client = None
+            connection = self._connections.get(client.fd)
+            if not client.upstreams and connection and connection.client is client:
+                connection.client = None
 
     def end_all(self, reason: errors.GateError) -> None:
         """End the calls of all clients for *reason*."""
         with self._lock:
-            for line in self._lines.values():
-                if line.client:
-                    line.client.end(reason)
+            for connection in self._connections.values():
+                if connection.client:
+                    connection.client.end(reason)
 
     def _run(self) -> None:
-        """Wait for clients to leave, for ever."""
+        """Wait for disconnects, without end."""
         while True:
             for fd, _ in self._epoll.poll():
                 self._reap(fd)
 
     def _reap(self, fd: int) -> None:
-        """End the calls of the client at *fd*, if it has left.
+        """End the calls of the client at *fd*, if it has disconnected.
 
-        Since the event the number may have gone to another connection.
+        The number may belong to another connection by now.
         """
-        with self._lock:  # who watches may not have noted it yet
-            line = self._lines.get(fd)
-        if line and _has_left(fd):
+        with self._lock:  # `_watched` may not have stored it yet
+            connection = self._connections.get(fd)
+        if connection and _has_disconnected(fd):
             with self._lock:
-                line.has_ended = True
-                if line.client:
-                    line.client.end(left())
-                    line.client = None
+                connection.has_ended = True
+                if connection.client:
+                    connection.client.end(client_disconnected())
+                    connection.client = None
 
 
-_REAPERS: list[_Reaper] = []  # one, made by the first request: threads do not live through a fork
+_REAPERS: list[
+    _Reaper
+] = []  # at most one, made by the first request: threads do not survive a fork
 _MAKING = threading.Lock()
 
 
@@ -274,7 +278,7 @@ class _Original:
         return self._monkey.get_original(self._name, member)
 
 
-def _has_left(fd: int) -> bool:
+def _has_disconnected(fd: int) -> bool:
     """Return whether the peer of *fd* has closed its side, or the connection broke."""
     poll = native("select").poll()
     poll.register(fd, select.POLLRDHUP)

@@ -1,7 +1,7 @@
-"""Sockets of clients that make a system call only where it matters.
+"""Client sockets that change their timeout only when it matters.
 
-gunicorn tells a connection five times a request to wait or not to wait, and mostly it does so
-already. Under threads each of these calls is a turn that another thread may take.
+gunicorn sets a connection to blocking or non-blocking five times per request, mostly to what it
+already is. Under threads each of these system calls is a chance to lose the GIL.
 """
 
 from __future__ import annotations
@@ -12,46 +12,46 @@ from typing import Any
 _recv, _send, _sendall = socket.socket.recv, socket.socket.send, socket.socket.sendall
 
 
-class Socket(socket.socket):
-    """A socket that is told whether to wait when it is next used, if it has to be told at all."""
+class LazyTimeoutSocket(socket.socket):
+    """A socket whose timeout is applied at its next use, and only if it has changed."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Take over what *sock* was."""
+        """Take over the connection of *sock*."""
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        super().setblocking(True)  # macOS hands on that the listener does not wait
-        self._wanted: float | None = None
-        self._told: float | None = None
+        super().setblocking(True)  # macOS: an accepted socket inherits O_NONBLOCK
+        self._requested: float | None = None
+        self._applied: float | None = None
 
     def settimeout(self, value: float | None) -> None:
-        """Wait for *value* seconds from the next use on; None: for ever."""
-        self._wanted = value
+        """Wait for *value* seconds from the next use on; None: without limit."""
+        self._requested = value
 
     def setblocking(self, flag: bool) -> None:
-        """Wait for ever, or not at all."""
-        self._wanted = None if flag else 0.0
+        """Wait without limit, or not at all."""
+        self._requested = None if flag else 0.0
 
     def gettimeout(self) -> float | None:
-        """Return for how long it waits."""
-        return self._wanted
+        """Return the timeout that the next use has."""
+        return self._requested
 
     def recv(self, *args: Any) -> bytes:
-        """Receive as a socket does."""
-        if self._told != self._wanted:
-            self._tell()
+        """Receive, as a socket does."""
+        if self._applied != self._requested:
+            self._apply()
         return _recv(self, *args)
 
     def send(self, *args: Any) -> int:
-        """Send as a socket does."""
-        if self._told != self._wanted:
-            self._tell()
+        """Send, as a socket does."""
+        if self._applied != self._requested:
+            self._apply()
         return _send(self, *args)
 
     def sendall(self, *args: Any) -> None:
-        """Send all as a socket does."""
-        if self._told != self._wanted:
-            self._tell()
+        """Send everything, as a socket does."""
+        if self._applied != self._requested:
+            self._apply()
         _sendall(self, *args)
 
-    def _tell(self) -> None:
-        super().settimeout(self._wanted)
-        self._told = self._wanted
+    def _apply(self) -> None:
+        super().settimeout(self._requested)
+        self._applied = self._requested

@@ -51,7 +51,7 @@ from llmgate.trust import client_credentials
 blueprint = Blueprint("engine", __name__)
 
 V1 = "/llmstudio/v1"
-error_responses.shaped(blueprint, engine_requests.detail, "/api/", f"{V1}/")
+error_responses.use_shape(blueprint, engine_requests.detail, "/api/", f"{V1}/")
 
 Events = Callable[[AnswerContext, Iterator[Event]], Iterator[bytes]]
 
@@ -135,7 +135,7 @@ def _chat(provider: str, wire: Wire) -> Response:
         content_type=wire.content_type if engine.is_stream else "application/json",
     )
     if not engine.is_stream:
-        keepalive.whole()
+        keepalive.expect_json()
     try:
         answer = _streamed(engine, front, wire.write_error)
     finally:

@@ -50,7 +50,7 @@ def complete(
 
     Where the provider lacks that operation, *front* makes it of one that it has.
     """
-    keepalive.whole()
+    keepalive.expect_json()
     return _tried(gate, Wanted(name, body, front), meter, response.completed)
 
 
@@ -69,7 +69,7 @@ def stream(
     """
     meter.stream = True
     if front is None or front.content_type.startswith("text/event-stream"):
-        keepalive.stream(name, write_error)
+        keepalive.expect_stream(name, write_error)
     return _tried(
         gate,
         Wanted(name, body, front),
@@ -81,7 +81,7 @@ def stream(
 def raw(gate: Gate, name: str, body: Body, meter: Meter) -> Streamed:
     """Return the answer to *body* as it comes: audio, text, JSON or events."""
     if name.startswith("images_") and not body.get("stream"):
-        keepalive.whole()
+        keepalive.expect_json()
     return _tried(gate, Wanted(name, body, None), meter, response.relayed)
 
 
@@ -92,7 +92,7 @@ def relayed(gate: Gate, asked: passthrough.Relayed, body: Body, meter: Meter) ->
     """
     meter.stream = asked.is_stream
     if asked.is_stream and asked.write_error:
-        keepalive.stream(asked.wire, asked.write_error)
+        keepalive.expect_stream(asked.wire, asked.write_error)
     wanted = Wanted("relayed", body, None)
     return _tried(gate, wanted, meter, asked.answered, asked.attempt)
 

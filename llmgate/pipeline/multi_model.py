@@ -81,7 +81,7 @@ def completions(
 
     A failure is its error in its place; raises the first of them if all fail.
     """
-    keepalive.whole()
+    keepalive.expect_json()
     runners = _runners(names, body, meter)
     with futures.ThreadPoolExecutor(len(runners)) as pool:
         running = [pool.submit(runner.completed, gate) for runner in runners]
@@ -100,7 +100,7 @@ def completions(
 
 def fastest(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Completed:
     """Return the first answer of the models *names* to *body*; raises if all fail."""
-    keepalive.whole()
+    keepalive.expect_json()
     runners = _runners(names, body, meter)
     _, answer = _won(runners, lambda runner: runner.completed(gate), meter)
     return answer
@@ -108,7 +108,7 @@ def fastest(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Compl
 
 def fastest_stream(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -> Streamed:
     """Return the stream of the model among *names* that begins first; raises if all fail."""
-    keepalive.stream("chat", written_error)
+    keepalive.expect_stream("chat", written_error)
     runners = _runners(names, body, meter)
     winner, answer = _won(runners, lambda runner: runner.streamed(gate), meter)
 
@@ -124,7 +124,7 @@ class _Runner(NamedTuple):
 
     body: Body
     meter: Meter
-    branch: disconnect.Branch
+    branch: disconnect.Subtask
 
     def completed(self, gate: Gate) -> Completed:
         """Return its whole answer; the meter tells of it."""
@@ -137,7 +137,7 @@ class _Runner(NamedTuple):
         return self._asked(lambda: dispatch.stream(gate, "chat", self.body, self.meter))
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        disconnect.serve(self.branch)
+        disconnect.set_current(self.branch)
         try:
             return ask()
         except errors.GateError as error:
@@ -158,7 +158,7 @@ def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
     """Return a runner for each of *names*; their meters stand for *meter* from now on."""
     trunk = disconnect.current()
     return [
-        _Runner({**body, "model": name}, part, disconnect.Branch(trunk))
+        _Runner({**body, "model": name}, part, disconnect.Subtask(trunk))
         for name, part in zip(names, meter.parts(len(names)), strict=True)
     ]
 
@@ -198,5 +198,5 @@ def _end_others(running: dict[futures.Future[T], _Runner], winner: futures.Futur
     """End the calls of all but the *winner*."""
     for future, runner in running.items():
         if future is not winner:
-            runner.branch.cut(NotFirst("Another model was faster."))
+            runner.branch.cancel(NotFirst("Another model was faster."))
             future.add_done_callback(runner.discard)

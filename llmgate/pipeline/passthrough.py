@@ -90,7 +90,7 @@ class Relayed(NamedTuple):
     def _shows(self, provider: Provider) -> bool:
         """Return whether an error goes on as it came: its status cannot if 200 has gone out."""
         beat = keepalive.current()
-        return self.untouched and not (beat and beat.settled())
+        return self.untouched and not (beat and beat.is_committed())
 
     def answered(self, attempt: Attempt) -> Streamed:
         """Return the answer of *attempt* as it comes."""
@@ -113,7 +113,7 @@ class Relayed(NamedTuple):
         beat = keepalive.current()
         if beat is None or attempt.answer.content_type == _EVENTS:
             return
-        if beat.settled() and beat.write_error:
+        if beat.is_committed() and beat.write_error:
             raise streaming.senseless(attempt.deployment, "something that is no stream")
         keepalive.end()
 

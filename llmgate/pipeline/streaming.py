@@ -39,7 +39,7 @@ def failed(error: errors.GateError, meter: Meter) -> None:
             said = getattr(error, name)
             setattr(error, name, said and redaction.clean(said, hidden))
     meter.failed(error)
-    if isinstance(error, disconnect.ClientLeft):
+    if isinstance(error, disconnect.ClientDisconnected):
         meter.aborted = True
         _estimate(meter, meter.body or {}, 0, ended=False)
 
@@ -61,7 +61,7 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
 
 def _has_left() -> bool:
     """Return whether the client of this request was seen to leave."""
-    return isinstance(disconnect.reason(), disconnect.ClientLeft)
+    return isinstance(disconnect.reason(), disconnect.ClientDisconnected)
 
 
 def senseless(deployment: Deployment, why: str) -> errors.BadUpstream:
@@ -108,7 +108,7 @@ def _flow(
     events, ended = first.count(b"data:"), False
     try:
         yield first
-        for block in keepalive.over(blocks):
+        for block in keepalive.wrap(blocks):
             events += block.count(b"data:")
             yield block
         answer.finish()

@@ -42,7 +42,7 @@ class Cooldown:
         self,
         rules: RouterSettings,
         store: Store,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
         self._rules, self._store, self._clock = rules, store, clock
@@ -119,7 +119,7 @@ class Cooldown:
             return
         state.until = max(state.until, now + length)
         state.told = asked is not None and own is None
-        self._store.rest(deployment.id, state.until)
+        self._store.start_cooldown(deployment.id, state.until)
 
     def _worked(self, state: _State, says_nothing: bool) -> None:
         """Note that an answer came, or that nobody knows whether it would have."""
@@ -135,7 +135,7 @@ class Cooldown:
         if now - self._looked < _POLL:
             return
         self._looked = now
-        for name, until in self._store.resting().items():
+        for name, until in self._store.cooldowns().items():
             if until > now:
                 with self._lock:
                     state = self._states.setdefault(name, _State())

@@ -18,7 +18,7 @@ from llmgate.routing.rate_limits import Limits
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.routing.routes import Routes
 from llmgate.routing.strategies import Strategy
-from llmgate.storage.counters import Memory
+from llmgate.storage.counters import MemoryStore
 from llmgate.storage.counters import Store
 
 _RESERVE = 4  # threads of a worker that no one upstream takes
@@ -32,10 +32,10 @@ class Traffic:
         rules: RouterSettings,
         store: Store | None = None,
         parallel: Callable[[], int] = lambda: 0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
-        store = store or Memory()
+        store = store or MemoryStore()
         counts_all = rules.strategy.startswith("usage-based")
         most = rules.parallel
         self._limits = Limits(store, parallel if most is None else lambda: most, counts_all, clock)

@@ -11,7 +11,7 @@ from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.schema import parameters
-from llmgate.storage.counters import Most
+from llmgate.storage.counters import RateLimit
 from llmgate.storage.counters import Store
 
 _BYTES_PER_TOKEN = 4
@@ -26,7 +26,7 @@ class Limits:
         store: Store,
         parallel: Callable[[], int] = lambda: 0,
         counts_all: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """*parallel* is for deployments that say nothing of it, 0 is any number.
 
@@ -56,7 +56,7 @@ class Limits:
     def _taken(self, deployment: Deployment, body: Body) -> float:
         """Return 0 if the limits of the minute leave room, else the seconds until they do."""
         most = limits_of(deployment)
-        if most == Most() and not self._counts_all:
+        if most == RateLimit() and not self._counts_all:
             return 0.0
         tokens = estimate(body) if most.tokens is not None else 0
         return self._store.take(deployment.id, most, tokens, self._clock())
@@ -97,9 +97,9 @@ class Limits:
         return max(share, requests / most.requests) if most.requests else share
 
 
-def limits_of(deployment: Deployment) -> Most:
+def limits_of(deployment: Deployment) -> RateLimit:
     """Return the limits of a minute that *deployment* has."""
-    return Most(deployment.routing.rpm, deployment.routing.tpm)
+    return RateLimit(deployment.routing.rpm, deployment.routing.tpm)
 
 
 def estimate(body: Body) -> int:

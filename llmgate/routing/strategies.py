@@ -33,7 +33,7 @@ class Strategy:
         self,
         rules: RouterSettings,
         limits: Limits,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
         self._narrowed = _STRATEGIES.get(rules.strategy, _all)

@@ -1,4 +1,4 @@
-"""Whether the addresses of the server are to be had: asked before anything else is done."""
+"""Check that the bind addresses are free before starting."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _REMEDIES = {
 
 
 def inherits(environ: Mapping[str, str], pid: int) -> bool:
-    """Return whether the process *pid* gets its sockets from systemd, or from an older gunicorn."""
+    """Return whether the process *pid* inherits sockets from systemd or an older gunicorn."""
     return environ.get("LISTEN_PID") == str(pid) or "GUNICORN_FD" in environ
 
 
 def check(addresses: Iterable[Any], reuse_port: bool, how: str) -> None:
-    """Raise ConfigError for the first of gunicorn's *addresses* that cannot be listened on.
+    """Raise ConfigError for the first of gunicorn's *addresses* that cannot be bound.
 
-    *how* says where to choose another. Unix sockets and file descriptors are not looked at.
+    *how* names the options that set the address. Unix sockets and descriptors are not checked.
     """
     for address in addresses:
         if isinstance(address, tuple):
-            port(address[0], address[1], reuse_port, how)
+            available_port(address[0], address[1], reuse_port, how)
 
 
-def port(host: str, wanted: int, reuse_port: bool, how: str) -> int:
-    """Return the port *wanted* of *host*, for 0 a free one; raises ConfigError as `check` does."""
+def available_port(host: str, wanted: int, reuse_port: bool, how: str) -> int:
+    """Return *wanted* if it can be bound on *host*, for 0 a free port; raises ConfigError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,6 +1,6 @@
-"""gunicorn as the command `llmgate` runs it; the command imports it last.
+"""gunicorn as the `llmgate` command runs it; the command imports this module last.
 
-gunicorn reads WEB_CONCURRENCY when it is imported, and ends in a traceback if it is no number.
+gunicorn reads WEB_CONCURRENCY when it is imported, and fails with a traceback if it is invalid.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from gunicorn.app.base import BaseApplication
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with our settings module, what the command line says over it, and our app."""
+    """gunicorn with our settings module, options of the command line over it, and our app."""
 
     def __init__(
-        self, made: Callable[[], WSGIApplication], conf: ModuleType, options: Mapping[str, Any]
+        self,
+        create_app: Callable[[], WSGIApplication],
+        conf: ModuleType,
+        options: Mapping[str, Any],
     ) -> None:
-        self._made = made
+        self._create_app = create_app
         self._conf = conf
         self._options = options
         super().__init__()
 
     def load_config(self) -> None:
-        """Take the settings of the module, then the options."""
+        """Apply the settings of the module, then the options."""
         for name in self.cfg.settings:
             value = getattr(self._conf, name, None)
             if value is not None:
@@ -35,5 +38,5 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        """Return the application, made after gevent has replaced what it replaces."""
-        return self._made()
+        """Return the application, created after gevent has patched the standard library."""
+        return self._create_app()

@@ -1,4 +1,4 @@
-"""What the environment says of the server: where it listens, how much it does at a time."""
+"""The server's environment variables: address, workers, threads, timeouts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST_SHOWN = 40
 
 
 class Server(NamedTuple):
-    """The server's own variables, read; None: the variable says nothing."""
+    """The parsed variables; None: not set."""
 
     host: str
     port: int
@@ -24,7 +24,7 @@ class Server(NamedTuple):
 
 
 def server(environ: Mapping[str, str]) -> Server:
-    """Return what *environ* says of the server; raises ConfigError for the first wrong number."""
+    """Return the server's variables in *environ*; raises ConfigError for the first invalid one."""
     return Server(
         host=environ.get("HOST") or "0.0.0.0",
         port=_number(environ, "PORT", 65535) or 4000,

@@ -1,4 +1,4 @@
-"""gunicorn's gevent worker, for those who install `llmgate[gevent]`."""
+"""gunicorn's gevent worker, for installations with `llmgate[gevent]`."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer a request within the time that its client is given."""
         sock.settimeout(timeouts.READ_TIMEOUT)
-        with body_rate.paced(getattr(req, "unreader", None), timeouts.PACE):
+        with body_rate.enforced(getattr(req, "unreader", None), timeouts.MINIMUM_RATE):
             super().handle_request(listener_name, req, sock, addr)
         sock.settimeout(None)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Tell a client that its request cannot be read, or that gunicorn failed on it."""
-        if parse_errors.answered(client, exc, self.cfg):
+        if parse_errors.respond(client, exc, self.cfg):
             util.close_graceful(client)  # else what it still sends may cost it the answer
         else:
             super().handle_error(req, client, addr, exc)

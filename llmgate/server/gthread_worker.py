@@ -51,7 +51,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if now - self._notified >= _NOTIFIED_EVERY:  # it is called for each event
             self._notified = now
             super().notify()
-        accept_balance.CONNECTIONS.note(self.age, self.nr_conns if self.alive else None)
+        accept_balance.CONNECTIONS.record(self.age, self.nr_conns if self.alive else None)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to accept connections; at the end none is left to wait for nobody.
@@ -69,13 +69,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         It waits for the head of its first request without a thread.
         """
         if self.alive:
-            accept_balance.CONNECTIONS.give_way(self.age, self.nr_conns)
+            accept_balance.CONNECTIONS.yield_to_others(self.age, self.nr_conns)
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        conn = gthread.TConn(self.cfg, lazy_socket.Socket(sock), address, listener.getsockname())
+        conn = gthread.TConn(
+            self.cfg, lazy_socket.LazyTimeoutSocket(sock), address, listener.getsockname()
+        )
         if self._has_head(conn):
             conn.data_ready = True
             self.enqueue_req(conn)
@@ -123,12 +125,12 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose body has to come at some pace."""
-        with body_rate.paced(getattr(req, "unreader", None), timeouts.PACE):
+        with body_rate.enforced(getattr(req, "unreader", None), timeouts.MINIMUM_RATE):
             return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Tell a client that its request cannot be read, or that gunicorn failed on it."""
-        if not parse_errors.answered(client, exc, self.cfg):
+        if not parse_errors.respond(client, exc, self.cfg):
             super().handle_error(req, client, addr, exc)
 
     def finish_request(self, conn: Any, fs: Any) -> None:

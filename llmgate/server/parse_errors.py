@@ -1,4 +1,4 @@
-"""Requests that gunicorn cannot read: told as all errors are, and logged by a line as all are."""
+"""Requests that gunicorn cannot parse: answered and logged as all errors are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llmgate.accounting.meter import Meter
 
 
 class _Kind(NamedTuple):
-    """One way to be unreadable; *message* may name settings of gunicorn's."""
+    """One kind of parse error; *message* may contain names of gunicorn's settings."""
 
     raised: tuple[type[Exception], ...]
     status: int
@@ -30,64 +30,63 @@ _KINDS = (
         (http.LimitRequestLine,),
         414,
         "url_too_long",
-        "The first line of the request has more than {limit_request_line} bytes. Shorten the URL:"
-        " what is long belongs into the body.",
+        "The request line exceeds {limit_request_line} bytes. Shorten the URL and send long values"
+        " in the body.",
     ),
     _Kind(
         (http.LimitRequestHeaders,),
         431,
         "headers_too_large",
-        "The headers of the request are too large: a header may have {limit_request_field_size}"
-        " bytes, and there may be {limit_request_fields} of them. Send fewer cookies, or shorter"
-        " values.",
+        "The request headers are too large: at most {limit_request_fields} headers of"
+        " {limit_request_field_size} bytes each. Send fewer cookies or shorter values.",
     ),
     _Kind(
         (http.InvalidRequestLine, http.InvalidRequestMethod, http.InvalidHTTPVersion),
         400,
         "invalid_request_line",
-        "The first line is that of no HTTP/1.1 request. Check the URL and the method; https is"
-        " not spoken on this port.",
+        "Malformed HTTP request line. Check the URL and the method. If you meant https://, this"
+        " port speaks plain HTTP.",
     ),
     _Kind(
         (http.InvalidHeader, http.InvalidHeaderName, http.ObsoleteFolding),
         400,
         "invalid_header",
-        "A header of the request is malformed, or contradicts another. Check names and values:"
-        " a line break in a key is a common cause.",
+        "A request header is malformed or contradicts another. Check names and values; a line"
+        " break in an API key is a common cause.",
     ),
     _Kind(
         (http.InvalidSchemeHeaders,),
         400,
         "invalid_header",
-        "The headers contradict each other on whether the request came by https. Check the proxy.",
+        "The headers contradict each other on the scheme (http or https). Check the proxy.",
     ),
     _Kind(
         (http.UnsupportedTransferCoding,),
         501,
         "unsupported_transfer_coding",
-        "This Transfer-Encoding is not understood. Use chunked, or a Content-Length.",
+        "Unsupported Transfer-Encoding. Use chunked, or Content-Length.",
     ),
     _Kind(
         (http.ExpectationFailed,),
         417,
         "expectation_failed",
-        "What the header Expect says is not understood. Use 100-continue, or leave it out.",
+        "Unsupported Expect header. Use 100-continue, or omit it.",
     ),
 )
-_REST = (http.InvalidChunkSize, http.ChunkMissingTerminator, http.InvalidChunkExtension)
-_OURS = (http.InvalidResponseHeader, http.InvalidResponseHeaderName)
+_BODY_ERRORS = (http.InvalidChunkSize, http.ChunkMissingTerminator, http.InvalidChunkExtension)
+_RESPONSE_ERRORS = (http.InvalidResponseHeader, http.InvalidResponseHeaderName)
 
 
-def answered(client: Any, exc: BaseException, cfg: Any) -> bool:
-    """Return whether *exc* is the client's fault; if so it is told on its socket, and logged.
+def respond(client: Any, exc: BaseException, cfg: Any) -> bool:
+    """Return whether *exc* is the client's fault; if so, send the error response and log it.
 
-    What the client sent is in neither: a key may be part of it. Nothing is said of a body that was
-    not read to its end: the request has its answer.
+    Neither contains what the client sent: it may include a key. A chunked body that is invalid
+    after the response gets no second response.
     """
-    if isinstance(exc, _REST):
+    if isinstance(exc, _BODY_ERRORS):
         return True
     kind = next((each for each in _KINDS if isinstance(exc, each.raised)), None)
-    if kind is None or isinstance(exc, _OURS):
+    if kind is None or isinstance(exc, _RESPONSE_ERRORS):
         return False
     limits = {
         name: getattr(cfg, name)
@@ -95,16 +94,16 @@ def answered(client: Any, exc: BaseException, cfg: Any) -> bool:
     }
     error = errors.InvalidRequest(kind.message.format(**limits), code=kind.code)
     error.status = kind.status
-    noted = Meter(uuid.uuid4().hex, (request_log.sink((), prompts=False),))
-    noted.failed(error)
-    with contextlib.suppress(OSError):  # it may have left
-        client.sendall(_response(error, noted.request_id))
-    noted.end(error.status)
+    meter = Meter(uuid.uuid4().hex, (request_log.sink((), prompts=False),))
+    meter.failed(error)
+    with contextlib.suppress(OSError):  # it may have disconnected
+        client.sendall(_response(error, meter.request_id))
+    meter.end(error.status)
     return True
 
 
 def _response(error: errors.GateError, request_id: str) -> bytes:
-    """Return the bytes that tell *error*, after which the connection is closed."""
+    """Return a response for *error* that closes the connection."""
     body = json.dumps(error.body())
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",

@@ -1,7 +1,7 @@
-"""gunicorn's response, whose head goes out together with the first bytes of its body.
+"""gunicorn's response, which sends its head together with the first bytes of its body.
 
-gunicorn writes them one after the other: a packet more for the client to wake up for, and under
-threads one more turn that another may take.
+gunicorn sends them separately: one more packet that wakes the client up, and under threads one
+more chance to lose the GIL.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
-_MOST_COPIED = 65536  # bytes of a first piece; a larger one follows its head
+_MAX_COPIED = 65536  # bytes of a first piece; a larger one is sent after the head
 
 
 class Response(wsgi.Response):  # type: ignore[misc]
-    """A response that writes its head and what comes with it at once."""
+    """A response that sends its head and the first piece of its body in one call."""
 
     sock: Any
 
     def write(self, arg: Any) -> None:
-        """Send *arg*, after the head if that has not gone out."""
-        if self.headers_sent or len(arg) > _MOST_COPIED:
+        """Send *arg*, after the head if that has not been sent."""
+        if self.headers_sent or len(arg) > _MAX_COPIED:
             super().write(arg)
             return
-        sock, self.sock = self.sock, _Gathered()
+        sock, self.sock = self.sock, _Buffer()
         try:
             super().write(arg)
         finally:
@@ -31,18 +31,18 @@ class Response(wsgi.Response):  # type: ignore[misc]
         sock.sendall(gathered)
 
     def _emit_body(self, data: bytes) -> None:
-        """Send *data*, framed if the body is chunked, in one step: it is done for each chunk."""
+        """Send *data*, framed if the body is chunked, in one call."""
         self.sock.sendall(b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data)
 
 
-class _Gathered(bytearray):
-    """What would be sent on a socket."""
+class _Buffer(bytearray):
+    """Bytes to be sent later."""
 
     def sendall(self, data: bytes) -> None:
-        """Keep *data* for later."""
+        """Append *data*."""
         self += data
 
 
 def install() -> None:
-    """Let gunicorn make such responses; it has no setting for that."""
+    """Make gunicorn use this class; it has no setting for that."""
     wsgi.Response = Response

@@ -1,4 +1,4 @@
-"""Time limits of the client's connection, from the environment; `gunicorn_conf` has checked it."""
+"""Time limits of client connections, from the environment as `gunicorn_conf` has checked it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ READ_TIMEOUT = _SERVER.read_timeout
 """Seconds that a client may take to send the head of a request, or more of its body."""
 
 WRITE_TIMEOUT = _SERVER.write_timeout
-"""Seconds that a client may take to read anything."""
+"""Seconds that a write to a client may block."""
 
-PACE = body_rate.Pace(READ_TIMEOUT, _SERVER.read_rate, _SERVER.body_timeout)
-"""The slowest rate at which the body of a request may arrive."""
+MINIMUM_RATE = body_rate.MinimumRate(READ_TIMEOUT, _SERVER.read_rate, _SERVER.body_timeout)
+"""The minimum rate at which the body of a request must arrive."""

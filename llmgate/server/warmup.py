@@ -1,7 +1,7 @@
-"""A first chat before there are clients: what it makes, all workers then share.
+"""Warm-up requests before forking.
 
-Routes are sorted, patterns compiled and code made special the first time that it runs. In the
-master that happens once, before it forks, and not in each worker, at its first client's expense.
+Routes are sorted, patterns compiled and bytecode specialized when code first runs. In the master
+that happens once, and all workers share the result; else each worker's first client would wait.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from werkzeug.test import run_wsgi_app
 from llmgate.accounting import request_log
 
 _PATH = "/v1/chat/completions"
-_ROUNDS = 2  # code that has run twice is as warm as it gets
+_ROUNDS = 2  # CPython specializes bytecode after a few runs
 
 
-def rehearse(app: Flask) -> None:
-    """Let *app* answer chats by the built-in echo, whole and streamed; nothing is asked or logged.
+def warm_up(app: Flask) -> None:
+    """Send chats to *app* for the built-in echo, whole and streamed; nothing is logged.
 
-    They bring a router of their own, so that no deployment is used whatever is configured.
+    They send a `user_config`, so that no configured deployment is used.
     """
     settings = app.extensions["llmgate.settings"]
-    model = settings.routes.forced or "rehearsal"
-    echo = {"model_name": model, "litellm_params": {"model": "echo/rehearsal"}}
+    model = settings.routes.forced or "warm-up"
+    echo = {"model_name": model, "litellm_params": {"model": "echo/warm-up"}}
     body = {
         "model": model,
         "messages": [{"role": "user", "content": "Hello?"}],
@@ -33,7 +33,7 @@ def rehearse(app: Flask) -> None:
     headers = [key, ("x-llmgate-heartbeat", "off")]
     with request_log.to(lambda line: None):
         for stream in (False, True) * _ROUNDS:
-            asked = EnvironBuilder(
+            builder = EnvironBuilder(
                 _PATH, method="POST", json={**body, "stream": stream}, headers=headers
             )
-            run_wsgi_app(app, asked.get_environ(), buffered=True)
+            run_wsgi_app(app, builder.get_environ(), buffered=True)

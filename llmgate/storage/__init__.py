@@ -1,1 +1,1 @@
-"""State shared by the workers of a machine."""
+"""State that the workers of one machine share."""

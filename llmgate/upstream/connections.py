@@ -75,7 +75,7 @@ class _Tracked:
         client = disconnect.current()
         if client is not None:
             self._client, self._fd = client, self.sock.fileno()
-            client.pair(self._fd, fresh)
+            client.watch(self._fd, fresh)
 
     def limit(self, seconds: float) -> None:
         """Let no wait take longer than *seconds*; raises TimeoutError if there are none.
@@ -109,15 +109,15 @@ class _Tracked:
 
     def close(self) -> None:
         """Close."""
-        self.unpair()
+        self.unwatch()
         self.is_used = False
         super().close()  # type: ignore[misc]
 
-    def unpair(self) -> None:
+    def unwatch(self) -> None:
         """Note that the call is over: the client may leave."""
         client, self._client = self._client, None
         if client is not None:
-            client.unpair(self._fd)
+            client.unwatch(self._fd)
 
 
 class _Connection(_Tracked, connection.HTTPConnection):  # type: ignore[misc]

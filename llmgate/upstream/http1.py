@@ -146,7 +146,7 @@ class Exchange:
         """Note that the answer is over."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.unpair()
+            connection.unwatch()
             self._keep(connection)
 
     def receive(self) -> bytes:

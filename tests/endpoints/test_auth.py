@@ -230,10 +230,10 @@ def test_an_open_view_names_no_caller_that_is_none(
     locked: FlaskClient, lines: list[Any], key: str
 ) -> None:
     locked.post("/health", headers={"x-api-key": key}, buffered=True)
-    locked.application.extensions["llmgate.door"]._worker = Ended()
+    locked.application.extensions["llmgate.admission"]._worker = Ended()
     locked.get("/health/readiness", headers={"x-api-key": key}, buffered=True)
     locked.get("/health/readiness", headers={"x-api-key": KEY}, buffered=True)
-    locked.application.extensions["llmgate.door"]._worker = None
+    locked.application.extensions["llmgate.admission"]._worker = None
 
     assert [(line["status"], line["caller"]) for line in lines] == [
         (401, None),
@@ -246,8 +246,8 @@ def test_what_there_is_no_room_for_names_its_caller_too(
     app_for: AppFor, upstream: Upstream, lines: list[Any]
 ) -> None:
     client = app_for(config_for(upstream) | {"general_settings": {"master_key": KEY}})
-    client.application.extensions["llmgate.door"]._limit = 1
-    client.application.extensions["llmgate.door"].enter("another")
+    client.application.extensions["llmgate.admission"]._limit = 1
+    client.application.extensions["llmgate.admission"].acquire("another")
 
     got = posted(client, asks(), **{"api-key": KEY})
 

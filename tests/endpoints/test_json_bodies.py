@@ -99,9 +99,9 @@ def test_a_refusal_does_not_speak_of_python(client: FlaskClient) -> None:
     ]
 
     assert got == [
-        "The request body is no JSON that can be used: a number is too large.",
-        "The request body is no JSON that can be used: a number is too large.",
-        "The request body is no JSON that can be used: NaN is no JSON number.",
+        "Invalid JSON in request body: a number is too large.",
+        "Invalid JSON in request body: a number is too large.",
+        "Invalid JSON in request body: NaN is not a valid JSON number.",
     ]
 
 

@@ -87,4 +87,4 @@ def test_there_is_room_again_when_clients_have_left(
     ("most", "kept"), [(1, 0), (3, 0), (4, 1), (8, 2), (64, 4), (256, 4), (1024, 16)]
 )
 def test_a_few_threads_are_kept(most: int, kept: int) -> None:
-    assert admission.kept(most) == kept
+    assert admission.reserved_threads(most) == kept

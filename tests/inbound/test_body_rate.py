@@ -6,7 +6,7 @@ import pytest
 
 from llmgate.inbound import body_rate
 
-PACE = body_rate.Pace(15, 1024, 900)
+PACE = body_rate.MinimumRate(15, 1024, 900)
 
 
 class Dripping:
@@ -39,7 +39,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(
     size: int, pause: float, seconds: float, come: int
 ) -> None:
     sock = Dripping(size, pause)
-    paced = body_rate.Paced(sock, PACE, lambda: sock.now)
+    paced = body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now)
 
     with pytest.raises(TimeoutError) as caught:
         while True:
@@ -51,7 +51,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(
 
 def test_a_body_at_a_fair_pace_is_read() -> None:
     sock = Dripping(8192, 0.1)
-    paced = body_rate.Paced(sock, PACE, lambda: sock.now)
+    paced = body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now)
 
     assert sum(len(paced.recv(8192)) for _ in range(8000)) == 8000 * 8192
 
@@ -59,7 +59,7 @@ def test_a_body_at_a_fair_pace_is_read() -> None:
 def test_the_end_of_a_body_is_not_too_slow() -> None:
     sock = Dripping(0, 60)
 
-    assert body_rate.Paced(sock, PACE, lambda: sock.now).recv(10) == b""
+    assert body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now).recv(10) == b""
 
 
 def test_the_socket_is_given_back() -> None:
@@ -69,13 +69,13 @@ def test_the_socket_is_given_back() -> None:
     unreader = Unreader()
     before = unreader.sock
 
-    with body_rate.paced(unreader, PACE):
-        assert isinstance(unreader.sock, body_rate.Paced)
+    with body_rate.enforced(unreader, PACE):
+        assert isinstance(unreader.sock, body_rate.RateCheckedSocket)
         unreader.sock.settimeout(1)
 
     assert unreader.sock is before
 
 
 def test_what_has_no_socket_is_left_alone() -> None:
-    with body_rate.paced(object(), PACE):
+    with body_rate.enforced(object(), PACE):
         pass

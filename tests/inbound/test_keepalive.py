@@ -185,7 +185,7 @@ def test_they_can_be_turned_off(upstream: Upstream) -> None:
     ],
 )
 def test_what_a_client_says_of_them(header: str | None, wanted: tuple[float, ...]) -> None:
-    assert tuple(keepalive.asked(header, keepalive.Times())) == wanted
+    assert tuple(keepalive.times_from_header(header, keepalive.Times())) == wanted
 
 
 # -- one client does not hold up the others

@@ -10,10 +10,10 @@ from llmgate.inbound import lazy_socket
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[lazy_socket.Socket, socket.socket]]:
+def pair() -> Iterator[tuple[lazy_socket.LazyTimeoutSocket, socket.socket]]:
     """A quiet socket, and a plain one at its other end."""
     here, there = socket.socketpair()
-    with lazy_socket.Socket(here) as made, there:
+    with lazy_socket.LazyTimeoutSocket(here) as made, there:
         there.settimeout(5)
         yield made, there
 
@@ -23,7 +23,9 @@ def told(sock: socket.socket) -> float | None:
     return socket.socket.gettimeout(sock)
 
 
-def test_it_is_told_when_it_is_used(pair: tuple[lazy_socket.Socket, socket.socket]) -> None:
+def test_it_is_told_when_it_is_used(
+    pair: tuple[lazy_socket.LazyTimeoutSocket, socket.socket],
+) -> None:
     here, there = pair
     there.sendall(b"abc")
 
@@ -45,7 +47,7 @@ def test_it_is_told_when_it_is_used(pair: tuple[lazy_socket.Socket, socket.socke
 
 
 def test_it_waits_no_longer_than_it_was_told(
-    pair: tuple[lazy_socket.Socket, socket.socket],
+    pair: tuple[lazy_socket.LazyTimeoutSocket, socket.socket],
 ) -> None:
     here, _ = pair
 
@@ -61,7 +63,7 @@ def test_it_takes_over_the_other_socket() -> None:
     here, there = socket.socketpair()
     number = here.fileno()
 
-    with lazy_socket.Socket(here) as made, there:
+    with lazy_socket.LazyTimeoutSocket(here) as made, there:
         assert (made.fileno(), here.fileno()) == (number, -1)
         assert (made.family, made.type) == (there.family, there.type)
 
@@ -70,6 +72,6 @@ def test_it_waits_even_if_the_other_did_not() -> None:
     here, there = socket.socketpair()
     here.setblocking(False)
 
-    with lazy_socket.Socket(here) as made, there:
+    with lazy_socket.LazyTimeoutSocket(here) as made, there:
         assert made.gettimeout() is None
         assert os.get_blocking(made.fileno())

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import threading
-import weakref
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from llmgate.routing.rate_limits import Limits
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.routing.routes import Routes
 from llmgate.storage import counters
-from llmgate.storage.counters import Most
+from llmgate.storage.sqlite_counters import SqliteStore
 
 
 class Clock:
@@ -239,7 +236,7 @@ def test_cooldowns_can_be_off_or_go_by_kind(clock: Clock) -> None:
 
 def test_other_workers_know_who_rests(clock: Clock, tmp_path: Path) -> None:
     path = str(tmp_path / "state.db")
-    here, there = (traffic(clock, counters.File(path), allowed_fails=0) for _ in range(2))
+    here, there = (traffic(clock, SqliteStore(path), allowed_fails=0) for _ in range(2))
     a = to("a")
     picked(there, a)
 
@@ -252,106 +249,6 @@ def test_other_workers_know_who_rests(clock: Clock, tmp_path: Path) -> None:
 
 
 # -- limits
-
-
-@pytest.fixture(params=["memory", "file", "broken"])
-def kept(request: Any, tmp_path: Path) -> Iterator[counters.Store]:
-    """Each kind of store; a broken file is no worse than a memory."""
-    if request.param == "memory":
-        yield counters.Memory()
-        return
-    path = tmp_path if request.param == "broken" else tmp_path / "state.db"
-    found = counters.File(str(path))
-    yield found
-    found.close()
-
-
-def test_in_no_minute_are_there_more_requests_than_the_limit(
-    clock: Clock, kept: counters.Store
-) -> None:
-    chance = random.Random(7)
-    taken: list[float] = []
-
-    for _ in range(600):
-        clock.now += chance.expovariate(1.0)
-        if kept.take("a", Most(requests=10), 0, clock.now) == 0:
-            taken.append(clock.now)
-
-    for at in taken:
-        assert sum(1 for other in taken if at <= other < at + 60) <= 10
-    assert len(taken) > 60
-
-
-def test_after_the_wait_that_is_told_there_is_room(clock: Clock, kept: counters.Store) -> None:
-    for _ in range(3):
-        kept.take("a", Most(requests=3), 0, clock.now)
-        clock.now += 10
-
-    wait = kept.take("a", Most(requests=3), 0, clock.now)
-
-    assert kept.take("a", Most(requests=3), 0, clock.now + wait - 1.1) > 0
-    assert kept.take("a", Most(requests=3), 0, clock.now + wait) == 0
-
-
-def test_tokens_are_reserved_and_settled(clock: Clock, kept: counters.Store) -> None:
-    most = Most(tokens=100)
-
-    assert kept.take("a", most, 60, clock.now) == 0
-    assert kept.take("a", most, 60, clock.now) > 0
-    kept.add("a", -50, clock.now)
-    assert kept.take("a", most, 60, clock.now) == 0
-    assert kept.used("a", clock.now) == (2, 70)
-    clock.now += 62
-    assert kept.used("a", clock.now) == (0, 0)
-
-
-def test_a_request_above_the_limit_waits_for_an_empty_minute(
-    clock: Clock, kept: counters.Store
-) -> None:
-    assert kept.take("a", Most(tokens=100), 500, clock.now) == 0
-    assert kept.take("a", Most(tokens=100), 500, clock.now) > 0
-
-
-def test_limits_hold_between_threads_and_workers(
-    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counters, "_PATIENCE", 30.0)  # a machine with much to do may hold it long
-    stores = [counters.File(str(tmp_path / "state.db")) for _ in range(2)]
-
-    def ask(at: int) -> float:
-        return stores[at % 2].take("a", Most(requests=20), 0, clock.now)
-
-    with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(ask, range(200)))
-
-    assert waits.count(0) == 20
-    for each in stores:
-        each.close()
-
-
-def test_a_file_of_ones_own_is_only_made_when_needed() -> None:
-    found = counters.opened(None)
-
-    assert isinstance(found, counters.File)
-    assert not Path(found._path).exists()
-    assert found.resting() == {}
-    assert isinstance(counters.opened("off"), counters.Memory)
-
-
-def test_a_file_that_goes_in_a_cycle_is_closed_first(tmp_path: Path) -> None:
-    found = counters.File(str(tmp_path / "state.db"))
-    cycle: list[object] = [found]
-    cycle.append(cycle)
-    closed = weakref.ref(found)
-    gc.freeze()
-    found.rest("one", 1.0)
-    gc.collect()
-    gc.unfreeze()  # now a collection comes to the connection first
-
-    del found, cycle  # SQLite complains of what is not closed when it goes, and so fails this test
-    gc.collect()
-
-    assert closed() is None
 
 
 def test_requests_at_once_are_limited(clock: Clock) -> None:
@@ -378,7 +275,7 @@ def test_a_place_is_kept_for_a_retry(clock: Clock) -> None:
 def test_one_hung_upstream_leaves_threads_for_the_others(clock: Clock) -> None:
     routes = Routes({"a": (to("a"),), "b": (to("b"),)})
     parallel = bulkhead(routes, lambda: 64)
-    limits = Limits(counters.Memory(), parallel)
+    limits = Limits(counters.MemoryStore(), parallel)
 
     entered = sum(limits.enter(to("a"), {}) == 0 for _ in range(100))
 

@@ -11,41 +11,41 @@ from testing import workers
 from testing.gateway import Gateway
 from testing.sockets import connected
 
-from llmgate.server.accept_balance import Counts
+from llmgate.server.accept_balance import AcceptBalance
 
 
 def test_the_worker_with_the_fewest_connections_waits_for_nobody() -> None:
-    counts = Counts()
-    counts.note(1, 0)
-    counts.note(2, 3)
+    counts = AcceptBalance()
+    counts.record(1, 0)
+    counts.record(2, 3)
 
-    assert not counts.is_fuller(1, 0)
-    assert not counts.is_fuller(1, 2)
-    assert counts.is_fuller(2, 3)
+    assert not counts.is_busier(1, 0)
+    assert not counts.is_busier(1, 2)
+    assert counts.is_busier(2, 3)
 
 
 def test_a_worker_alone_waits_for_nobody() -> None:
-    counts = Counts()
-    counts.note(1, 5)
+    counts = AcceptBalance()
+    counts.record(1, 5)
 
-    assert not counts.is_fuller(1, 5)
+    assert not counts.is_busier(1, 5)
 
 
 def test_nobody_waits_for_a_worker_that_is_gone() -> None:
-    counts = Counts()
-    counts.note(1, 5)
-    counts.note(2, 0)
-    counts.note(2, None)
+    counts = AcceptBalance()
+    counts.record(1, 5)
+    counts.record(2, 0)
+    counts.record(2, None)
 
-    assert not counts.is_fuller(1, 5)
+    assert not counts.is_busier(1, 5)
 
 
 def test_only_a_fuller_worker_waits_a_moment() -> None:
-    counts, waits = Counts(), list[float]()
-    counts.note(1, 0)
+    counts, waits = AcceptBalance(), list[float]()
+    counts.record(1, 0)
 
-    counts.give_way(2, 1, waits.append)
-    counts.give_way(2, 0, waits.append)
+    counts.yield_to_others(2, 1, waits.append)
+    counts.yield_to_others(2, 0, waits.append)
 
     assert waits == [0.002]
 

@@ -20,9 +20,9 @@ def fault(host: str, port: int) -> str:
 
 
 def test_a_free_port_is_found() -> None:
-    port = bind_check.port("127.0.0.1", 0, False, "")
+    port = bind_check.available_port("127.0.0.1", 0, False, "")
 
-    assert bind_check.port("127.0.0.1", port, False, "") == port
+    assert bind_check.available_port("127.0.0.1", port, False, "") == port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -111,13 +111,13 @@ class Client:
 def test_what_is_not_the_clients_fault_is_left_to_gunicorn(exc: Exception) -> None:
     client = Client()
 
-    assert parse_errors.answered(client, exc, LIMITS) is False
+    assert parse_errors.respond(client, exc, LIMITS) is False
     assert client.sent == b""
 
 
 def test_a_client_that_has_left_is_logged_all_the_same(lines: list[Any]) -> None:
     gone = Client(BrokenPipeError())
 
-    assert parse_errors.answered(gone, http.LimitRequestLine(9), LIMITS) is True
+    assert parse_errors.respond(gone, http.LimitRequestLine(9), LIMITS) is True
 
     assert [(line["status"], line["error_code"]) for line in lines] == [(414, "url_too_long")]

@@ -41,7 +41,7 @@ llmgate_settings: {{state_path: {tmp_path}/state.db}}
 
     inner, app.wsgi_app = app.wsgi_app, seen  # type: ignore[method-assign]
     with request_log() as lines:
-        warmup.rehearse(app)
+        warmup.warm_up(app)
 
     assert statuses == [200] * 4
     assert lines == []
