@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from typing import Any
 from typing import NoReturn
 
@@ -34,11 +35,15 @@ from llmgate.inbound import admission
 from llmgate.llmstudio import chat_log_endpoints
 from llmgate.llmstudio import endpoints as engine_endpoints
 from llmgate.llmstudio.chat_log import ChatLog
-from llmgate.pipeline import attempt
+from llmgate.pipeline.builtin_policies import Feedback
+from llmgate.pipeline.builtin_policies import RejectTags
+from llmgate.pipeline.builtin_policies import RequestLog
+from llmgate.pipeline.gate import Gate
+from llmgate.pipeline.policy import Policies
+from llmgate.pipeline.policy import Policy
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
-from llmgate.routing import tag_filter
 from llmgate.storage import sqlite_counters
 from llmgate.trust import redaction
 from llmgate.upstream import oauth
@@ -114,23 +119,32 @@ class _App(Flask):
         return super().wsgi_app(environ, start_response)
 
 
-def create_app(settings: config.Settings) -> Flask:
-    """Return the WSGI application that *settings* describe."""
+def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Flask:
+    """Return the WSGI application that *settings* describe, with *policies* besides its own."""
     app = _App("llmgate", static_folder=None)
     app.extensions["llmgate.settings"] = settings
     session = http_session.Session()
     admission_control = admission.AdmissionControl(app.wsgi_app, settings.beats)
     shared = sqlite_counters.open_store(settings.state_path)
     parallel = load_balancer.bulkhead(settings.routes, lambda: admission_control.limit)
-    going_on = load_balancer.Traffic(settings.router, shared, parallel)
-    app.extensions["llmgate"] = attempt.Gate(
+    balancer = load_balancer.LoadBalancer(settings.router, shared, parallel)
+    secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
+    others = settings.resource_deployments.every()
+    secrets += [text for each in others for text in redaction.secrets_of(each)]
+    own: list[Policy] = [
+        Feedback(balancer),
+        RequestLog(request_log.writer(secrets, settings.log_prompts)),
+    ]
+    if not settings.takes_tags:
+        own.append(RejectTags())
+    app.extensions["llmgate"] = Gate(
         settings.routes,
         session,
         oauth.TokenCache(session),
-        going_on,
+        balancer,
         settings.router,
-        guards=() if settings.takes_tags else (tag_filter.refuse_tags,),
-        allowed=settings.allowed,
+        Policies([*own, *policies]),
+        settings.allowed,
     )
     app.extensions["llmgate.admission"] = admission_control
     app.wsgi_app = admission_control  # type: ignore[method-assign]
@@ -138,14 +152,7 @@ def create_app(settings: config.Settings) -> Flask:
         app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
-    secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
-    secrets += [
-        text
-        for each in settings.resource_deployments.every()
-        for text in redaction.secrets_of(each)
-    ]
-    log = request_log.sink(secrets, settings.log_prompts)
-    common.register(app, settings, (going_on.saw, log))
+    common.register(app, settings)
     passthrough.register(app, settings.resource_deployments.targets)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -26,7 +26,7 @@ ALLOWED = {
     "upstream": "contract errors inbound trust",
     "dialects": "contract errors codecs",
     "fronts": "contract errors codecs dialects",
-    "accounting": "contract errors trust upstream",
+    "accounting": "contract errors inbound trust upstream",
     "providers": "contract errors codecs dialects fronts schema",
     "routing": "contract errors accounting schema storage trust upstream",
     "config": "contract errors accounting dialects inbound providers routing schema trust",
@@ -335,7 +335,8 @@ def test_nothing_is_caught_wholesale() -> None:
         f"{name}:{node.lineno}"
         for name, nodes in NODES.items()
         for node in nodes
-        if isinstance(node, ast.ExceptHandler)
+        if name != "pipeline.policy"  # policies are anybody's code
+        and isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
     ]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 from typing import Protocol
-from typing import TypeAlias
 
 from llmgate.accounting import tags as request_tags
 from llmgate.contract import Body
@@ -32,8 +30,25 @@ class Caller(NamedTuple):
     more_tags: tuple[str, ...] = ()  # given where others go first: for the log alone
 
 
+class Request(NamedTuple):
+    """One client request, as policies see it; a part of `model: "a,b"` is one of its own."""
+
+    id: str  # that of the response header x-request-id, the log line and every Entry
+    parent: str | None  # the id of the whole request, for a part of it
+    caller: Caller
+    endpoint: str  # the route, "/v1/chat/completions"
+    operation: str  # "chat", "messages", "embeddings", ... or "passthrough"
+    model: str  # the model group that the client named
+    body: Body | None  # the valid body; None: it is passed through unread
+    internal: bool = False  # warm-up and health probes: no policy sees them
+
+
 class Entry(NamedTuple):
-    """One attempt, or a request that came to none; `final` ends the request."""
+    """One attempt, or the end of a request; `final` ends the request.
+
+    Every attempt is recorded once, with its deployment. A final entry whose deployment is None
+    closes no attempt: none was made, or the last one has been recorded before.
+    """
 
     request_id: str
     endpoint: str
@@ -59,18 +74,7 @@ class Entry(NamedTuple):
     took: float = 0.0  # seconds of this attempt, to the first token if it is a stream
     retry_after: float | None = None  # seconds that its upstream asks to wait
     upstream: Mapping[str, Any] = {}  # where it went, and what came that is an error
-
-
-Guard: TypeAlias = Callable[[Caller, str, Body], None]
-"""Before anything is sent, with the model group: raises GateError to refuse."""
-
-
-Filter: TypeAlias = Callable[[Deployment, Caller], bool]
-"""Whether this caller may be sent to this deployment now."""
-
-
-Sink: TypeAlias = Callable[[Entry], None]
-"""Told of every attempt; must not fail."""
+    parent: str | None = None  # the id of the whole request, for a part of `model: "a,b"`
 
 
 def caller(key: str, body: Mapping[str, Any], headers: Headers) -> Caller:

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from llmgate.accounting.records import Entry
-from llmgate.accounting.records import Sink
 from llmgate.contract import Upload
 from llmgate.trust import client_credentials
 from llmgate.trust import redaction
@@ -25,8 +24,8 @@ metadata request""".split()
 _SECRETS = client_credentials.SECRETS | {"extra_headers"}  # of a request
 
 
-def sink(secrets: Iterable[str], prompts: bool) -> Sink:
-    """Return the sink that logs each request's last entry, without *secrets*."""
+def writer(secrets: Iterable[str], prompts: bool) -> Callable[[Entry], None]:
+    """Return what logs each request's final entry, without *secrets*."""
     clean = redaction.cleaner(secrets)
 
     def write(entry: Entry) -> None:

@@ -20,7 +20,7 @@ def speech(model: str | None = None) -> Response:
     """Speak a text: the audio comes as the upstream sends it."""
     body = common.body("speech", model)
     answer = dispatch.raw(common.gate(), "speech", body, common.meter())
-    common.meter().saw({"characters": len(body["input"])})
+    common.meter().add_usage({"characters": len(body["input"])})
     return common.flowing(answer)
 
 

@@ -17,6 +17,7 @@ from flask import request
 
 from llmgate import config
 from llmgate import errors
+from llmgate.accounting import meter as metering
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Body
@@ -27,8 +28,8 @@ from llmgate.endpoints.error_responses import printable
 from llmgate.endpoints.streamed_response import StreamedResponse
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
-from llmgate.pipeline import attempt
 from llmgate.pipeline import request_options
+from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
@@ -37,9 +38,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
 
 
-def gate() -> attempt.Gate:
+def gate() -> Gate:
     """Return the gate of the running app."""
-    found: attempt.Gate = current_app.extensions["llmgate"]
+    found: Gate = current_app.extensions["llmgate"]
     return found
 
 
@@ -87,14 +88,14 @@ def body(schema: str, model: str | None, default_model: str | None = None) -> Bo
     try:
         validation.check(schema, value)
     except errors.InvalidRequest:
-        asked(value)
+        record_invalid_request(value)
         raise
-    told(value)
+    record_request(value)
     return value
 
 
-def told(value: Body) -> None:
-    """Note in the meter who asks and what for."""
+def record_request(value: Body) -> None:
+    """Note in the meter who sends the valid body *value*, and for which model."""
     noted = meter()
     value.update(request_options.from_headers(request.headers))
     noted.caller = records.caller(g.key, value, request.headers)
@@ -102,27 +103,41 @@ def told(value: Body) -> None:
     noted.body = value
 
 
-def asked(value: Body) -> None:
-    """Note in the meter who asks and what for, of a request that is not valid."""
+def record_invalid_request(value: Body) -> None:
+    """Note in the meter who sends the body *value*, which is not valid, and for which model."""
     noted, model = meter(), value.get("model")
     noted.caller = records.caller(g.key, value, request.headers)
     noted.group = model[:200] if isinstance(model, str) else None
 
 
+def may_use(model: str) -> bool:
+    """Return whether the policies leave this caller a deployment of *model*."""
+    noted, shared = meter(), gate()
+    asked = records.Request(
+        noted.request_id, None, noted.caller, noted.endpoint, "models", model, None
+    )
+    try:
+        return bool(shared.policies.allowed(asked, shared.routes.find(model)))
+    except errors.GateError:
+        return False
+
+
 # -- the frame of every request
 
 
-def register(app: Flask, given: config.Settings, sinks: tuple[records.Sink, ...]) -> None:
-    """Make *app* meter, authenticate and log every request, and answer errors in JSON."""
+def register(app: Flask, given: config.Settings) -> None:
+    """Make *app* meter, authenticate and record every request, and answer errors in JSON."""
     secret = given.master_key
     digest = hashlib.sha256(secret.encode()).digest() if secret else None
     admission_control: admission.AdmissionControl = app.extensions["llmgate.admission"]
+    record = app.extensions["llmgate"].policies.record
 
     def begin() -> Response | None:
         shown = request.headers.get("X-Request-Id", "")
         # no secret: Python's own generator, which every worker seeds anew, asks nobody
         request_id = shown if _REQUEST_ID.fullmatch(shown) else random.randbytes(16).hex()
-        g.meter = Meter(request_id, sinks)
+        g.meter = Meter(request_id, record)
+        g.meter.internal = metering.INTERNAL in request.environ
         rule = request.url_rule.rule if request.url_rule else request.path[:200]
         g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
         keepalive.set_request_id(request_id)
@@ -174,7 +189,7 @@ def shown_headers(noted: Meter) -> dict[str, str]:
         "x-llmgate-attempted-retries": str(max(0, noted.attempts - 1)),
         "x-llmgate-attempted-fallbacks": str(noted.fallbacks),
         "x-llmgate-response-ms": f"{elapsed * 1000:.3f}",
-        "x-llmgate-overhead-ms": f"{max(0.0, elapsed - noted.upstream) * 1000:.3f}",
+        "x-llmgate-overhead-ms": f"{max(0.0, elapsed - noted.upstream_seconds) * 1000:.3f}",
     }
     cost = None if noted.stream else noted.cost()
     if cost is not None:

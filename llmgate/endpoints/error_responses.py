@@ -54,7 +54,7 @@ def printable(text: str) -> str:
 
 def error_response(error: errors.GateError) -> Response:
     """Return the response for *error*."""
-    g.meter.failed(error)
+    g.meter.set_error(error)
     data = keepalive.format_error(error) or json.dumps(_shape()(error))
     response = Response(data, error.status, content_type="application/json")
     response.headers["x-should-retry"] = "true" if error.retry else "false"

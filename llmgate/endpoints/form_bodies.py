@@ -56,7 +56,7 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
         raise errors.InvalidRequest(
             f"Missing required file: '{first}'.", param=first, code="missing_required_parameter"
         )
-    common.told(value)
+    common.record_request(value)
     return value
 
 

@@ -32,7 +32,7 @@ _EMBEDS = ("embedContent", "batchEmbedContents")
 @auth.keyed_in_query
 def models() -> Response:
     """List the models that can be asked for, in Gemini's shape."""
-    names = common.gate().routes.names()
+    names = [name for name in common.gate().routes.names() if common.may_use(name)]
     size = min(_number("pageSize") or _USUAL, _MOST)
     start = _number("pageToken")
     more = {"nextPageToken": str(start + size)} if start + size < len(names) else {}

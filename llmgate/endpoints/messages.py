@@ -55,6 +55,7 @@ def count_tokens() -> Response:
     """Count the tokens of a conversation, or estimate them where the provider cannot count."""
     gate = common.gate()
     body = _with_headers(common.body("count_tokens", None))
+    dispatch.admit(gate, "count_tokens", body, common.meter())
     found = gate.routes.find(body["model"])
     if any("count_tokens" in providers.serving(each).operations for each in found):
         try:
@@ -62,7 +63,7 @@ def count_tokens() -> Response:
         except errors.UpstreamError as error:
             if error.status != 403 and error.code != "counting_not_supported":
                 raise
-            common.meter().retried()
+            common.meter().end_attempt()
     return common.json_response({"input_tokens": token_estimate.tokens(body), "estimated": True})
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint
 from flask import Response
 
+from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.endpoints import auth
@@ -26,7 +27,7 @@ def models() -> Response:
     """List the models that can be asked for."""
     if generate_models.is_asked():
         return generate_models.models()
-    names = common.gate().routes.names()
+    names = filter(common.may_use, common.gate().routes.names())
     return common.json_response({"object": "list", "data": [_model(name) for name in names]})
 
 
@@ -38,6 +39,8 @@ def model(model: str) -> Response:
         return generate_models.model(model)
     if model not in common.gate().routes.names():
         common.gate().routes.find(model)
+    if not common.may_use(model):
+        raise errors.ModelNotFound(f"Unknown model '{model[:200]}'.", param="model")
     return common.json_response(_model(model))
 
 
@@ -51,7 +54,8 @@ def _model(name: str) -> dict[str, Any]:
 @auth.keyed
 def info() -> Response:
     """Describe every deployment, without its secrets."""
-    deployments = [d for found in common.gate().routes.groups.values() for d in found]
+    groups = common.gate().routes.groups
+    deployments = [d for name, found in groups.items() if common.may_use(name) for d in found]
     return common.json_response({"data": [_info(deployment) for deployment in deployments]})
 
 

@@ -119,7 +119,7 @@ def forwarded(below: str) -> Response:
         raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
     wire, write_error = _STREAMS.get(prefix, ("relayed", None))
-    asked = passthrough.Relayed(
+    asked = passthrough.PassthroughRequest(
         build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
     )
     return answered(asked, found, said)
@@ -171,7 +171,7 @@ def _build(
 
 
 def answered(
-    asked: passthrough.Relayed,
+    asked: passthrough.PassthroughRequest,
     found: Sequence[Deployment],
     said: Mapping[str, Any],
     brought: Mapping[str, Any] = {},
@@ -195,7 +195,7 @@ def answered(
         common.enter()
     gate = gate._replace(
         routes=Routes({group: tuple(each._replace(group=group) for each in found)}),
-        rules=gate.rules._replace(fallbacks=Fallbacks()),
+        settings=gate.settings._replace(fallbacks=Fallbacks()),
     )
     return common.flowing(dispatch.relayed(gate, asked, body, meter))
 
@@ -225,7 +225,9 @@ def _view(target: resource_deployments.Target) -> Callable[..., Response]:
         )
         data = _data()
         build = _build(lambda deployment: address, data)
-        asked = passthrough.Relayed(build, untouched=True, provider=resource_deployments.OPERATORS)
+        asked = passthrough.PassthroughRequest(
+            build, untouched=True, provider=resource_deployments.OPERATORS
+        )
         return answered(asked, (target.deployment,), _said(data))
 
     view.__doc__ = "Pass a request on to an address of the operator's."

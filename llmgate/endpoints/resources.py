@@ -282,7 +282,7 @@ def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bo
         url = passthrough_request.url(natives.resource_url(path, deployment), pairs)
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
-    asked = passthrough_pipeline.Relayed(
+    asked = passthrough_pipeline.PassthroughRequest(
         build, is_stream=body.said.get("stream") is True, write_error=streaming.written_error
     )
     brought = {name: body.said[name] for name in _BROUGHT if body.said.get(name)}

@@ -116,7 +116,7 @@ def _asked(id: str, below: str = "") -> Response:
     query = [(key, value) for key, value in request.args.items(multi=True) if key != "model"]
     path = quote(id, safe="") + below + (f"?{urlencode(query)}" if query else "")
     body: Body = {"model": _keeper(), "method": request.method, "path": path}
-    common.told(body)
+    common.record_request(body)
     if request.args.get("stream") == "true":
         return common.flowing(dispatch.raw(common.gate(), _STORED, body, common.meter()))
     return common.whole(dispatch.complete(common.gate(), _STORED, body, common.meter()))

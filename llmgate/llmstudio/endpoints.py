@@ -122,7 +122,7 @@ def _chat(provider: str, wire: Wire) -> Response:
         clock=time.perf_counter,
         now=time.time,
         begun=time.perf_counter(),
-        first=noted.first,
+        first=noted.mark_first_token,
         bill=partial(_bill, noted),
         log=_log(),
     )
@@ -158,7 +158,7 @@ def _engine_request(provider: str, wire: Wire) -> EngineRequest:
     engine = engine._replace(parameters=shown)
     engine.chat.update(engine_models.destination(common.gate().routes, engine))
     engine_requests.check(engine.chat, validation.violations("chat", engine.chat))
-    common.told(engine.chat)
+    common.record_request(engine.chat)
     return engine
 
 
@@ -174,7 +174,7 @@ def _streamed(engine: EngineRequest, front: Front, write_error: WriteError) -> S
         except errors.UpstreamError as error:
             if error.status != 429 or "retry-after" in error.headers:
                 raise
-            noted.retried()
+            noted.end_attempt()
             time.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**again))
     return dispatch.stream(gate, "engine", engine.chat, noted, front, write_error)
 
@@ -194,7 +194,7 @@ def _whole(answer: Streamed, noted: Meter) -> Response:
 
 def _bill(noted: Meter, estimate: Usage) -> Bill:
     """Return the usage that *noted* has, else *estimate*."""
-    noted.estimated(estimate)
+    noted.add_estimate(estimate)
     return Bill(noted.usage, noted.usage_estimated, noted.cost())
 
 

@@ -1,16 +1,13 @@
-"""One attempt: a body made into calls to a deployment, and the answer to them."""
+"""One attempt: a body becomes calls to a deployment, and they are answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 from typing import TypeAlias
 
 from llmgate import errors
 from llmgate import providers
 from llmgate.accounting.meter import Meter
-from llmgate.accounting.records import Filter
-from llmgate.accounting.records import Guard
 from llmgate.contract import Answer
 from llmgate.contract import Body
 from llmgate.contract import Call
@@ -18,51 +15,27 @@ from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.pipeline import response
+from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.shapes import Attempt
 from llmgate.pipeline.shapes import Front
-from llmgate.routing import router_settings
-from llmgate.routing.load_balancer import Traffic
-from llmgate.routing.routes import Routes
+from llmgate.pipeline.shapes import OperationRequest
 from llmgate.schema import parameters
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
 from llmgate.upstream import oauth
-from llmgate.upstream import session as http_session
+
+Send: TypeAlias = Callable[[Gate, OperationRequest, Deployment, Meter], Attempt]
+"""Sends a request to a deployment; raises GateError unless the answer is a success."""
 
 
-class Gate(NamedTuple):
-    """What every request needs: where it may go, and how."""
-
-    routes: Routes
-    session: http_session.Sender
-    tokens: oauth.TokenCache
-    traffic: Traffic
-    rules: router_settings.RouterSettings = router_settings.RouterSettings()
-    guards: tuple[Guard, ...] = ()
-    filters: tuple[Filter, ...] = ()
-    allowed: client_credentials.Allowed = client_credentials.Allowed()
-
-
-class Wanted(NamedTuple):
-    """What a request asks for."""
-
-    name: str
-    body: Body
-    front: Front | None
-
-
-Attempting: TypeAlias = Callable[[Gate, Wanted, Deployment, Meter], Attempt]
-"""Makes an attempt at a deployment; raises GateError if it is answered with no success."""
-
-
-def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) -> Attempt:
-    """Return the attempt at *deployment*, answered with success; raises GateError otherwise."""
+def send(gate: Gate, request: OperationRequest, deployment: Deployment, meter: Meter) -> Attempt:
+    """Return the attempt at *deployment*, whose answer is a success; raises GateError otherwise."""
     provider = providers.serving(deployment)
-    deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
+    deployment = client_credentials.applied(deployment, request.body, provider, gate.allowed)
     meter.deployment = deployment
-    name, operation, front = _operation(provider, wanted)
-    body = _fronted(wanted.body, operation, front)
+    name, operation, front = _operation(provider, request)
+    body = _fronted(request.body, operation, front)
     deployment = logged_in(gate, provider, deployment, meter)
     settled = parameters.upstream_body(body, deployment, name, operation)
     if parameters.drops_unsupported(body, deployment):
@@ -75,7 +48,7 @@ def attempt(gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) ->
 
 
 def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Meter) -> Deployment:
-    """Return *deployment* with an access token, if *provider* needs one that it has not."""
+    """Return *deployment* with an access token if *provider* needs one."""
     if provider.login and provider.login.needed(deployment):
         with meter.waiting():
             return _tokens(gate, deployment).with_token(deployment, provider.login)
@@ -83,12 +56,12 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
 
 
 def _tokens(gate: Gate, deployment: Deployment) -> oauth.TokenCache:
-    """Return where access tokens are kept: those of a client's credentials nowhere."""
+    """Return the cache of access tokens; those of a client's own credentials are not kept."""
     return oauth.TokenCache(gate.session) if deployment.has_client_key else gate.tokens
 
 
 def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:
-    """Return *body* as *operation* takes it: as it came, or put on its wire by *front*."""
+    """Return *body* as *operation* takes it, translated by *front* where there is one."""
     if front is None:
         return body
     made = front.body(body)
@@ -98,7 +71,7 @@ def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:
 def _sent(
     gate: Gate, provider: Provider, call: Call, deployment: Deployment, body: Body, meter: Meter
 ) -> Answer:
-    """Return the answer to *call*, its headers completed; raises GateError if it is no success."""
+    """Return the answer to *call*, headers completed; raises GateError unless it is a success."""
     call = provider.authorize(extra_headers.completed(call, deployment, body), deployment)
     with meter.waiting():
         answer = answered(gate, provider, call, deployment)
@@ -110,27 +83,29 @@ def _sent(
 def _built(operation: Operation, body: Body, deployment: Deployment) -> Call:
     """Return the call that *operation* makes of *body*; raises InvalidRequest if it cannot.
 
-    The body was valid when it came: what is wrong with it now `extra_body` or a drop has done.
+    The body was valid on arrival: only `extra_body` or a dropped parameter can have broken it.
     """
     try:
         return operation.build(body, deployment)
     except response.MALFORMED as error:
         raise errors.InvalidRequest(
-            "With its extra_body and without its dropped parameters the request has no shape that"
-            f" {deployment.provider} could be sent. Check extra_body and additional_drop_params.",
+            f"The request is not valid for {deployment.provider} after extra_body is applied and"
+            " parameters are dropped. Check extra_body and additional_drop_params.",
             param="extra_body",
         ) from error
 
 
-def _operation(provider: Provider, wanted: Wanted) -> tuple[str, Operation, Front | None]:
-    """Return the operation of *provider* that serves, its name, the front if it is needed."""
-    operation = provider.operations.get(wanted.name)
+def _operation(
+    provider: Provider, request: OperationRequest
+) -> tuple[str, Operation, Front | None]:
+    """Return the operation of *provider* to use, its name, and the front if one is needed."""
+    operation = provider.operations.get(request.operation)
     if operation is not None:
-        return wanted.name, operation, None
-    front = wanted.front
+        return request.operation, operation, None
+    front = request.front
     operation = provider.operations.get(front.target_operation) if front else None
     if front is None or operation is None:
-        raise _lacking(provider, wanted.name)
+        raise _lacking(provider, request.operation)
     return front.target_operation, operation, front
 
 
@@ -143,11 +118,11 @@ def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment)
 
 
 def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:
-    """Return the answer of a provider's *own* making; raises InvalidRequest if it has none."""
+    """Return the answer of a provider's *own* handler; raises InvalidRequest if it has none."""
     try:
         return own(call)
     except response.MALFORMED as error:
-        raise errors.InvalidRequest("The request has no shape that can be answered.") from error
+        raise errors.InvalidRequest("The request body is not valid for this model.") from error
 
 
 def _lacking(provider: Provider, name: str) -> errors.InvalidRequest:

@@ -1,12 +1,12 @@
-"""The deployments that are tried for one request, in turn, until one answers."""
+"""Which deployments are tried for one request, in turn, until one answers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from collections.abc import Generator
 from collections.abc import Sequence
 from typing import NamedTuple
+from typing import Protocol
 
 from llmgate import errors
 from llmgate.contract import Body
@@ -16,126 +16,139 @@ from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.fallbacks import Target
 
 
-class Choice(NamedTuple):
+class Candidate(NamedTuple):
     """A deployment to try now."""
 
     deployment: Deployment
-    over: Body = {}  # what replaces members of the body
-    fallbacks: int = 0  # groups that were asked before its own
+    overrides: Body = {}  # what replaces members of the body
+    fallbacks: int = 0  # model groups that were tried before its own
 
 
-Attempts = Generator[Choice, errors.GateError, None]
-"""What to try; each `send` takes the error of the one before. It ends when nothing is left."""
+class Pool(Protocol):
+    """The deployments that one request may use."""
+
+    def find(self, target: Target) -> Sequence[Deployment]:
+        """Return the deployments of a model group; raises GateError if it may not be used."""
+
+    def pick(self, deployments: Sequence[Deployment], last_resort: bool) -> Deployment:
+        """Return the one to try now, its slot taken; raises RateLimited if none is free.
+
+        With *last_resort* one in cooldown may be picked.
+        """
+
+    def retake(self, deployment: Deployment) -> bool:
+        """Take the slot of *deployment* again for a retry; returns whether it is free."""
+
+    def retry_policy(self, deployment: Deployment) -> retry_policy.RetryPolicy:
+        """Return how often *deployment* may be retried."""
 
 
-class Course(NamedTuple):
-    """How one request may go on."""
+class Failover:
+    """Chooses the first deployment of a request, and after each error the next.
 
-    model: str
-    find: Callable[[Target], Sequence[Deployment]]  # raises GateError for a group not to be asked
-    pick: Callable[[Sequence[Deployment], bool], Deployment]  # raises RateLimited if none is free
-    again: Callable[[Deployment], bool]  # whether the same one may be tried once more
-    policy: Callable[[Deployment], retry_policy.RetryPolicy]
-    fallbacks: Fallbacks = Fallbacks()
-    left: Callable[[], float] = lambda: float("inf")  # seconds that the request has
-    sleep: Callable[[float], None] = time.sleep
-
-
-def attempts(course: Course) -> Attempts:
-    """Yield what to try for a request.
-
-    Each deployment of a group is tried once, the last of them again as its policy says; then come
-    the fallbacks. Raises what the first group's search raises, and RateLimited if there was
-    nothing to try. Nothing is tried that the request has no time for.
+    Each deployment of a group is tried once, and the last of them again as its retry policy says;
+    then come the fallbacks. Nothing is tried for which the request has no time left.
     """
-    for last_resort in (False, True):
-        end = yield from _round(course, last_resort)
-        if end.tried:
-            return
-    raise end.last
 
+    def __init__(
+        self,
+        model: str,
+        pool: Pool,
+        fallbacks: Fallbacks,
+        time_left: Callable[[], float],  # seconds
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._model, self._pool, self._fallbacks = model, pool, fallbacks
+        self._time_left, self._sleep = time_left, sleep
+        self._queue: list[Target] = []  # model groups that are still to be tried
+        self._seen: set[str] = set()
+        self._groups = 0  # that have been tried, or were not free
+        self._last_resort = False
+        self._target = Target(model)
+        self._current: Deployment | None = None
+        self._untried: list[Deployment] = []  # of the current group
+        self._retries = 0  # of the current deployment
+        self._refusal: errors.GateError | None = None  # of the first group that was not free
 
-class _End(NamedTuple):
-    """How a group ended."""
+    def first(self) -> Candidate:
+        """Return what to try first.
 
-    last: errors.GateError
-    tried: bool
+        Raises what `Pool.find` raises for the first group, and RateLimited if none is free.
+        """
+        for last_resort in (False, True):
+            self._last_resort = last_resort
+            self._queue, self._seen = [Target(self._model)], {self._model}
+            self._groups, self._refusal = 0, None
+            found = self._next_group()
+            if found is not None:
+                return found
+        assert self._refusal is not None
+        raise self._refusal
 
-
-def _round(course: Course, last_resort: bool) -> Generator[Choice, errors.GateError, _End]:
-    """Yield what to try in the first group and its fallbacks; returns how it ended."""
-    queue, seen = [Target(course.model)], {course.model}
-    ends: list[_End] = []
-    while queue and (course.left() > 0 or not ends):
-        target = queue.pop(0)
-        try:
-            found = course.find(target)
-        except errors.GateError:
-            if not ends:
-                raise
-            continue  # a fallback that does not exist, or is not for this caller
-        end = yield from _within(found, target, len(ends), _Turns(course, last_resort))
-        ends.append(end)
-        more = course.fallbacks.after(target.model, ends[-1].last)
-        queue += [each for each in more if each.model not in seen]
-        seen.update(each.model for each in more)
-        del queue[max(0, course.fallbacks.most + 1 - len(ends)) :]
-    return next((end for end in reversed(ends) if end.tried), ends[0])
-
-
-def _within(
-    found: Sequence[Deployment], target: Target, number: int, turns: _Turns
-) -> Generator[Choice, errors.GateError, _End]:
-    """Yield the deployments *found* as `attempts` does; returns how it ended."""
-    left, again = list(found), 0
-    try:
-        current = turns.pick(left)
-    except errors.RateLimited as refusal:
-        # with its frames it would hold this one, which holds it
-        return _End(refusal.with_traceback(None), tried=False)
-    while True:
-        error = yield Choice(current, target.over, number)
-        left = [deployment for deployment in left if deployment is not current]
-        other = turns.other(left, error)
+    def next(self, error: errors.GateError) -> Candidate | None:
+        """Return what to try after *error* of the last candidate, None if nothing is left."""
+        current = self._current
+        assert current is not None
+        other = self._other(error)
         if other is not None:
-            current = other
-        elif turns.may_repeat(current, again, error):
-            again += 1
-        else:
-            return _End(error, tried=True)
+            return self._candidate(other)
+        if self._may_retry(current, error):
+            self._retries += 1
+            return self._candidate(current)
+        self._leave_group(error)
+        return self._next_group()
 
+    def _candidate(self, deployment: Deployment) -> Candidate:
+        """Return *deployment*, which is not untried any more, as the candidate."""
+        self._current = deployment
+        self._untried = [each for each in self._untried if each is not deployment]
+        return Candidate(deployment, self._target.over, self._groups)
 
-class _Turns(NamedTuple):
-    """What decides on the next turn within a group."""
+    def _next_group(self) -> Candidate | None:
+        """Return the first candidate of the next group that has a free one."""
+        while self._queue and (self._time_left() > 0 or not self._groups):
+            self._target = self._queue.pop(0)
+            try:
+                self._untried = list(self._pool.find(self._target))
+            except errors.GateError:
+                if not self._groups:
+                    raise
+                continue  # a fallback that does not exist, or that this request may not use
+            self._retries = 0
+            try:
+                return self._candidate(self._pool.pick(self._untried, self._last_resort))
+            except errors.RateLimited as refusal:
+                # its frames would hold this object, which holds it
+                self._refusal = self._refusal or refusal.with_traceback(None)
+                self._leave_group(refusal)
+        return None
 
-    course: Course
-    last_resort: bool
+    def _leave_group(self, error: errors.GateError) -> None:
+        """Append the fallbacks of the current group after *error*."""
+        self._groups += 1
+        more = self._fallbacks.after(self._target.model, error)
+        self._queue += [each for each in more if each.model not in self._seen]
+        self._seen.update(each.model for each in more)
+        del self._queue[max(0, self._fallbacks.most + 1 - self._groups) :]
 
-    def pick(self, left: Sequence[Deployment]) -> Deployment:
-        """Return the one of *left* to try now; raises RateLimited."""
-        return self.course.pick(left, self.last_resort)
-
-    def other(self, left: Sequence[Deployment], error: errors.GateError) -> Deployment | None:
-        """Return the one of *left* to try after *error*, None if there is none."""
-        unsafe = self.course.fallbacks.unsafe and isinstance(error, errors.UpstreamTimeout)
-        if (
-            not left
-            or not (retry_policy.verdict(error).elsewhere or unsafe)
-            or self.course.left() <= 0
-        ):
+    def _other(self, error: errors.GateError) -> Deployment | None:
+        """Return another deployment of the group to try after *error*, None if there is none."""
+        timed_out = self._fallbacks.unsafe and isinstance(error, errors.UpstreamTimeout)
+        elsewhere = retry_policy.verdict(error).elsewhere or timed_out
+        if not self._untried or not elsewhere or self._time_left() <= 0:
             return None
         try:
-            return self.pick(left)
+            return self._pool.pick(self._untried, self._last_resort)
         except errors.RateLimited:
             return None
 
-    def may_repeat(self, current: Deployment, again: int, error: errors.GateError) -> bool:
-        """Return whether *current* is to be tried again, after the pause that is due."""
-        policy = self.course.policy(current)
-        if again >= policy.allowed(error):
+    def _may_retry(self, current: Deployment, error: errors.GateError) -> bool:
+        """Return whether *current* is to be tried again, after the delay that is due."""
+        policy = self._pool.retry_policy(current)
+        if self._retries >= policy.allowed(error):
             return False
-        pause = retry_policy.pause(error, again + 1, policy.least_wait)
-        if pause >= self.course.left() or not self.course.again(current):
+        delay = retry_policy.pause(error, self._retries + 1, policy.least_wait)
+        if delay >= self._time_left() or not self._pool.retake(current):
             return False
-        self.course.sleep(pause)
+        self._sleep(delay)
         return True

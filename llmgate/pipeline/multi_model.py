@@ -20,7 +20,7 @@ from llmgate.contract import Body
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.pipeline import dispatch
-from llmgate.pipeline.attempt import Gate
+from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Streamed
 from llmgate.pipeline.streaming import written_error
@@ -141,7 +141,7 @@ class _Runner(NamedTuple):
         try:
             return ask()
         except errors.GateError as error:
-            self.meter.failed(error)
+            self.meter.set_error(error)
             self.meter.end(error.status)
             raise
 
@@ -159,7 +159,7 @@ def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
     trunk = disconnect.current()
     return [
         _Runner({**body, "model": name}, part, disconnect.Subtask(trunk))
-        for name, part in zip(names, meter.parts(len(names)), strict=True)
+        for name, part in zip(names, meter.split(len(names)), strict=True)
     ]
 
 

@@ -29,9 +29,9 @@ from llmgate.pipeline import attempt
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
 from llmgate.pipeline import usage_tap
-from llmgate.pipeline.attempt import Gate
-from llmgate.pipeline.attempt import Wanted
+from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import OperationRequest
 from llmgate.pipeline.shapes import Streamed
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
@@ -57,7 +57,7 @@ _INVOKED = (
 )
 
 
-class Relayed(NamedTuple):
+class PassthroughRequest(NamedTuple):
     """A request that is sent as it is, to whichever deployment it goes."""
 
     build: Callable[[Deployment], Call]  # without credentials
@@ -67,13 +67,15 @@ class Relayed(NamedTuple):
     wire: str = "relayed"  # the operation whose signs of life a stream has
     write_error: shapes.WriteError | None = None  # None: a stream that fails is cut
 
-    def attempt(self, gate: Gate, wanted: Wanted, deployment: Deployment, meter: Meter) -> Attempt:
+    def send(
+        self, gate: Gate, request: OperationRequest, deployment: Deployment, meter: Meter
+    ) -> Attempt:
         """Return the attempt at *deployment*; raises GateError if it fails.
 
         What an upstream refuses is an answer too, if errors are untouched.
         """
         provider = self.provider or providers.serving(deployment)
-        deployment = client_credentials.applied(deployment, wanted.body, provider, gate.allowed)
+        deployment = client_credentials.applied(deployment, request.body, provider, gate.allowed)
         meter.deployment = deployment
         deployment = attempt.logged_in(gate, provider, deployment, meter)
         call = extra_headers.completed(self.build(deployment), deployment, {})
@@ -85,14 +87,14 @@ class Relayed(NamedTuple):
                 raise error_response.error(answer, provider)
         if refused:
             answer = _read(answer, provider, meter)
-        return Attempt("relayed", _OPERATION, deployment, wanted.body, answer, meter, None)
+        return Attempt("relayed", _OPERATION, deployment, request.body, answer, meter, None)
 
     def _shows(self, provider: Provider) -> bool:
         """Return whether an error goes on as it came: its status cannot if 200 has gone out."""
         beat = keepalive.current()
         return self.untouched and not (beat and beat.is_committed())
 
-    def answered(self, attempt: Attempt) -> Streamed:
+    def read(self, attempt: Attempt) -> Streamed:
         """Return the answer of *attempt* as it comes."""
         answer, meter = attempt.answer, attempt.meter
         kind = answer.content_type
@@ -100,8 +102,8 @@ class Relayed(NamedTuple):
         self._check_beats(attempt)
         pieces = answer.pieces
         if kind in _READ and answer.status < 400:
-            pieces = usage_tap.natively(pieces, meter.saw)
-            meter.saw(_invoked(answer.headers))
+            pieces = usage_tap.natively(pieces, meter.add_usage)
+            meter.add_usage(_invoked(answer.headers))
         if kind == _EVENTS:
             pieces = _events(pieces)
         write_error = self.write_error if kind == _EVENTS else None

@@ -1,4 +1,4 @@
-"""What one request says of its retries, time-outs and fallbacks, over what the rules say.
+"""What one request asks for: retries, timeouts, fallbacks; it overrides the router settings.
 
 The names are LiteLLM's; `endpoints.common` puts the headers x-litellm-* among them.
 """
@@ -34,50 +34,50 @@ _TRUE = (True, "true", "True")
 
 
 def from_headers(headers: Headers) -> dict[str, str]:
-    """Return what *headers* say, as members of a body."""
+    """Return the options in *headers* as members of a body."""
     found = {name: headers.get(header) for header, name in HEADERS.items()}
     return {name: value for name, value in found.items() if value}
 
 
-class Terms(NamedTuple):
-    """What holds for one request."""
+class RequestOptions(NamedTuple):
+    """The options of one request."""
 
-    rules: RouterSettings
+    settings: RouterSettings
     fallbacks: Fallbacks
     retries: int | None = None  # as the client wants
     timeout: float | None = None  # seconds, as the client wants
     stream_timeout: float | None = None
 
-    def policy(self, deployment: Deployment) -> RetryPolicy:
-        """Return how often *deployment* may be tried again."""
-        policy = self.rules.policies.get(deployment.group, self.rules.policy)
+    def retry_policy(self, deployment: Deployment) -> RetryPolicy:
+        """Return how often *deployment* may be retried."""
+        policy = self.settings.policies.get(deployment.group, self.settings.policy)
         own, kinds = deployment.routing.retries, deployment.routing.retries_by_kind
         if self.retries is not None:
             return policy._replace(retries=self.retries, by_kind={})
         policy = policy if own is None else policy._replace(retries=own)
         return policy if kinds is None else policy._replace(by_kind=kinds)
 
-    def seconds(self, found: Iterable[Deployment]) -> float:
-        """Return the seconds that the whole request has, at least what one of *found* may take."""
+    def total_seconds(self, found: Iterable[Deployment]) -> float:
+        """Return the seconds for the whole request, at least the timeout of each of *found*."""
         longest = max(deployment.timeout for deployment in found)
-        return self.timeout or max(self.rules.timeout, longest)
+        return self.timeout or max(self.settings.timeout, longest)
 
-    def silence(self, deployment: Deployment, stream: bool) -> float:
-        """Return the seconds that *deployment* may be silent."""
+    def idle_seconds(self, deployment: Deployment, stream: bool) -> float:
+        """Return the seconds that *deployment* may send no data."""
         if stream:
-            own = deployment.routing.stream_timeout or self.rules.stream_timeout
+            own = deployment.routing.stream_timeout or self.settings.stream_timeout
             said = self.stream_timeout or self.timeout or own
         else:
             said = self.timeout
         return float(said or deployment.timeout)
 
 
-def terms(body: Body, model: str, rules: RouterSettings) -> Terms:
-    """Return the terms of the request *body* for *model*; raises InvalidRequest."""
+def read(body: Body, model: str, settings: RouterSettings) -> RequestOptions:
+    """Return the options of the request *body* for *model*; raises InvalidRequest."""
     retries = _number(body, ("num_retries", "max_retries"))
-    return Terms(
-        rules,
-        _fallbacks(body, model, rules.fallbacks),
+    return RequestOptions(
+        settings,
+        _fallbacks(body, model, settings.fallbacks),
         None if retries is None else min(int(retries), _MOST_RETRIES),
         _seconds(body, ("timeout", "request_timeout")),
         _seconds(body, ("stream_timeout",)),
@@ -85,12 +85,10 @@ def terms(body: Body, model: str, rules: RouterSettings) -> Terms:
 
 
 def _fallbacks(body: Body, model: str, ours: Fallbacks) -> Fallbacks:
-    """Return who stands in for whom by *body*, else by what is *ours*."""
+    """Return the fallbacks that *body* asks for, else *ours*."""
     if body.get("disable_fallbacks") in _TRUE:
         return Fallbacks(unsafe=ours.unsafe)
-    if client_credentials.brings(
-        body
-    ):  # what is the client's goes to no group that it did not name
+    if client_credentials.brings(body):  # a client's key goes to no group that it did not name
         ours = Fallbacks(unsafe=ours.unsafe, most=ours.most)
     if body.get("fallbacks") is not None:
         ours = ours._replace(asked=fallbacks.targets(body["fallbacks"], model))
@@ -118,7 +116,7 @@ def _number(body: Body, names: tuple[str, ...]) -> float | None:
     name = next((name for name in names if body.get(name) is not None), None)
     if name is None:
         return None
-    number = _read(body[name])
+    number = _parsed(body[name])
     if number is None:
         raise errors.InvalidRequest(
             f"Invalid value for '{name}': expected a number of at least 0.",
@@ -128,8 +126,8 @@ def _number(body: Body, names: tuple[str, ...]) -> float | None:
     return number
 
 
-def _read(value: Any) -> float | None:
-    """Return the number that *value* is or writes, None if it is none of at least 0."""
+def _parsed(value: Any) -> float | None:
+    """Return *value* as a number of at least 0, None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -46,7 +46,7 @@ def completed(attempt: Attempt) -> Completed:
     more = [_reply(attempt, _data(attempt, answer)) for answer in attempt.more]
     if more:
         reply = attempt.operation.merge([reply, *more])
-        attempt.meter.saw(attempt.operation.usage(reply))
+        attempt.meter.add_usage(attempt.operation.usage(reply))
     if attempt.front:
         data = _fronted(attempt, attempt.front, reply)
     elif not attempt.operation.passthrough:
@@ -89,7 +89,7 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
             reply = _completed_by_us(attempt, reply)
     except (*MALFORMED, AssertionError) as error:
         raise streaming.senseless(deployment, "JSON of another shape") from error
-    attempt.meter.saw(usage, reply.get("model"))
+    attempt.meter.add_usage(usage, reply.get("model"))
     return reply
 
 
@@ -118,7 +118,7 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     whole = kind == "application/json" and attempt.name in openai_wire.STREAMED
     if operation.stream_filter and not attempt.front and not whole:
         shown = openai_wire.usage_wanted(attempt.body)
-        return operation.stream_filter(answer.pieces, shown, attempt.meter.saw)
+        return operation.stream_filter(answer.pieces, shown, attempt.meter.add_usage)
     assert operation.stream is not None
     events = (
         _chunks_of_whole(attempt)
@@ -178,7 +178,7 @@ def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
     try:
         for event in events:
             if event.get("usage"):
-                meter.saw(usage(event), event.get("model"))
+                meter.add_usage(usage(event), event.get("model"))
             if event.get("created") == 0:
                 event["created"] = now
             yield event
@@ -218,5 +218,5 @@ def relayed(attempt: Attempt) -> Streamed:
         return streaming.primed(attempt, attempt.answer.pieces, shown, None)
     attempt.meter.stream = kind == _EVENTS
     write_error = streaming.written_error if attempt.meter.stream else None
-    pieces = usage_tap.pieces(attempt.answer.pieces, attempt.meter.stream, attempt.meter.saw)
+    pieces = usage_tap.pieces(attempt.answer.pieces, attempt.meter.stream, attempt.meter.add_usage)
     return streaming.primed(attempt, pieces, shown, write_error)

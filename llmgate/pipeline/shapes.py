@@ -32,6 +32,14 @@ class Front(NamedTuple):
     content_type: str = "text/event-stream; charset=utf-8"
 
 
+class OperationRequest(NamedTuple):
+    """What one request asks a deployment to do."""
+
+    operation: str
+    body: Body
+    front: Front | None  # None: the endpoint's wire is the operation's own
+
+
 class Attempt(NamedTuple):
     """One call and its answer."""
 

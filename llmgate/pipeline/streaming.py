@@ -38,7 +38,7 @@ def failed(error: errors.GateError, meter: Meter) -> None:
         for name in ("message", "type", "code", "param"):
             said = getattr(error, name)
             setattr(error, name, said and redaction.clean(said, hidden))
-    meter.failed(error)
+    meter.set_error(error)
     if isinstance(error, disconnect.ClientDisconnected):
         meter.aborted = True
         _estimate(meter, meter.body or {}, 0, ended=False)
@@ -56,7 +56,7 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
             return
         least = {"prompt_tokens": 1, "completion_tokens": events // 2}
         guess = {name: guess[name] for name in guess if said.get(name, 0) < least[name]}
-    meter.estimated(guess, more=True)
+    meter.add_estimate(guess, more=True)
 
 
 def _has_left() -> bool:
@@ -80,7 +80,7 @@ def primed(
     meter, answer = attempt.meter, attempt.answer
     with meter.waiting():
         first = next(blocks, b"")
-    meter.first()
+    meter.mark_first_token()
     if meter.stream or not content_type.startswith("application/json"):
         attempt.deadline.lift()  # else it is a whole answer, that has to be there by then
     may_be_empty = may_be_empty or content_type.startswith("text/plain")  # silence, written down

@@ -79,7 +79,7 @@ class Cooldown:
             state.probe = now
             return True
 
-    def saw(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> None:
         """Learn from an attempt."""
         deployment = entry.deployment
         if deployment is None or not self._rules.cooldowns:

@@ -24,8 +24,8 @@ from llmgate.storage.counters import Store
 _RESERVE = 4  # threads of a worker that no one upstream takes
 
 
-class Traffic:
-    """What goes on between this process and its deployments."""
+class LoadBalancer:
+    """Which deployment gets the next request, by what this process has seen of them."""
 
     def __init__(
         self,
@@ -85,15 +85,15 @@ class Traffic:
             ready = [deployment for deployment in ready if deployment is not chosen]
         return None
 
-    def again(self, deployment: Deployment, body: Body) -> bool:
+    def retake(self, deployment: Deployment, body: Body) -> bool:
         """Return whether *deployment* takes the same request once more, its place kept."""
         return not self._limits.enter(deployment, body, forced=True)
 
-    def saw(self, entry: Entry) -> None:
-        """Learn from an attempt; this is a sink."""
-        self._limits.saw(entry)
-        self._cooldown.saw(entry)
-        self._strategy.saw(entry)
+    def record(self, entry: Entry) -> None:
+        """Learn from an attempt."""
+        self._limits.record(entry)
+        self._cooldown.record(entry)
+        self._strategy.record(entry)
 
     def _refusal(self, waits: Sequence[float]) -> errors.RateLimited:
         """Return the error for a request that nobody may be sent now."""

@@ -61,7 +61,7 @@ class Limits:
         tokens = estimate(body) if most.tokens is not None else 0
         return self._store.take(deployment.id, most, tokens, self._clock())
 
-    def saw(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> None:
         """Note that an attempt is over, and what it has used in fact."""
         deployment = entry.deployment
         if deployment is None or not entry.attempt or deployment.origin == "client":

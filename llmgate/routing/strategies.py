@@ -50,7 +50,7 @@ class Strategy:
             return deployments[0]
         return by_weight(self._narrowed(self, deployments), self._chance)
 
-    def saw(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> None:
         """Learn from an attempt."""
         deployment = entry.deployment
         if not self._measures or deployment is None or deployment.has_client_key:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate import errors
-from llmgate.accounting.records import Caller
-from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.routing.router_settings import RouterSettings
 
@@ -35,17 +33,6 @@ def tagged(
         param="tags",
         code="tags_not_allowed",
     )
-
-
-def refuse_tags(caller: Caller, model: str, body: Body) -> None:
-    """Raise InvalidRequest if the request brings tags; this is a guard."""
-    if caller.tags:
-        raise errors.InvalidRequest(
-            "This gateway takes no tags from clients (reject_clientside_metadata_tags). Leave"
-            " them out.",
-            param="tags",
-            code="tags_not_allowed",
-        )
 
 
 def _tags(deployment: Deployment) -> Sequence[str]:

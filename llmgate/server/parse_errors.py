@@ -94,8 +94,8 @@ def respond(client: Any, exc: BaseException, cfg: Any) -> bool:
     }
     error = errors.InvalidRequest(kind.message.format(**limits), code=kind.code)
     error.status = kind.status
-    meter = Meter(uuid.uuid4().hex, (request_log.sink((), prompts=False),))
-    meter.failed(error)
+    meter = Meter(uuid.uuid4().hex, request_log.writer((), prompts=False))
+    meter.set_error(error)
     with contextlib.suppress(OSError):  # it may have disconnected
         client.sendall(_response(error, meter.request_id))
     meter.end(error.status)

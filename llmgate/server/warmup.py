@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 from werkzeug.test import run_wsgi_app
 
-from llmgate.accounting import request_log
+from llmgate.accounting import meter as metering
 
 _PATH = "/v1/chat/completions"
 _ROUNDS = 2  # CPython specializes bytecode after a few runs
@@ -31,9 +31,9 @@ def warm_up(app: Flask) -> None:
     }
     key = ("Authorization", f"Bearer {settings.master_key}")
     headers = [key, ("x-llmgate-heartbeat", "off")]
-    with request_log.to(lambda line: None):
-        for stream in (False, True) * _ROUNDS:
-            builder = EnvironBuilder(
-                _PATH, method="POST", json={**body, "stream": stream}, headers=headers
-            )
-            run_wsgi_app(app, builder.get_environ(), buffered=True)
+    for stream in (False, True) * _ROUNDS:
+        builder = EnvironBuilder(
+            _PATH, method="POST", json={**body, "stream": stream}, headers=headers
+        )
+        environ = {**builder.get_environ(), metering.INTERNAL: True}
+        run_wsgi_app(app, environ, buffered=True)

@@ -111,7 +111,7 @@ def test_a_line_of_a_stream_that_the_client_left_says_so(
 
     (line,) = lines
     assert (line["status"], line["aborted"], line["usage_estimated"]) == (200, True, True)
-    assert line["cause"] == "the client closed its connection while the answer was sent"
+    assert line["cause"] == "client disconnected before the response was complete"
     assert {"error", "upstream"} & {*line} == set()
 
 

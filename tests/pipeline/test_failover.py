@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,7 @@ from hypothesis import strategies as st
 
 from llmgate import errors
 from llmgate.contract import Deployment
-from llmgate.pipeline.failover import Attempts
-from llmgate.pipeline.failover import Course
-from llmgate.pipeline.failover import attempts
+from llmgate.pipeline.failover import Failover
 from llmgate.routing import retry_policy as rules
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.fallbacks import Target
@@ -23,16 +22,33 @@ def to(model: str, provider: str = "groq", **over: Any) -> Deployment:
     return Deployment("g", provider, model, "https://x", **over)
 
 
-def course(deployments: Sequence[Deployment], retries: int, **over: Any) -> Course:
-    """Return the course of a request for one group, whose deployments are tried in order."""
-    given: dict[str, Any] = {
-        "model": "g",
-        "find": lambda target: deployments,
-        "pick": lambda left, last_resort: left[0],
-        "again": lambda deployment: True,
-        "policy": lambda deployment: RetryPolicy(retries),
-    }
-    return Course(**given | over)
+class Pool:
+    """Deployments by group, tried in order; `full` and `gone` are models that cannot be had."""
+
+    def __init__(self, groups: Mapping[str, Sequence[Deployment]], retries: int = 0) -> None:
+        self.groups, self.retries = groups, retries
+        self.picks: list[bool] = []  # the last resorts
+
+    def find(self, target: Target) -> Sequence[Deployment]:
+        if target.model not in self.groups:
+            raise errors.ModelNotFound(target.model)
+        return self.groups[target.model]
+
+    def pick(self, deployments: Sequence[Deployment], last_resort: bool) -> Deployment:
+        self.picks.append(last_resort)
+        if deployments[0].model == "full":
+            raise errors.RateLimited("full")
+        return deployments[0]
+
+    def retake(self, deployment: Deployment) -> bool:
+        return True
+
+    def retry_policy(self, deployment: Deployment) -> RetryPolicy:
+        return RetryPolicy(self.retries)
+
+
+def forever() -> float:
+    return float("inf")
 
 
 # -- retries: what may be tried again, and where
@@ -103,20 +119,20 @@ def tried(
 ) -> list[str]:
     """Return the models that are tried, the first one first, if each fails (the last for ever)."""
     slept = [] if pauses is None else pauses
-    turns = attempts(course(deployments, retries, sleep=slept.append))
-    return played(turns, *failures)
+    pool = Pool({"g": deployments}, retries)
+    return played(Failover("g", pool, Fallbacks(), forever, slept.append), *failures)
 
 
-def played(turns: Attempts, *failures: errors.GateError) -> list[str]:
-    """Return the models that *turns* try if each fails, the last for ever."""
+def played(failover: Failover, *failures: errors.GateError) -> list[str]:
+    """Return the models that *failover* tries if each fails, the last for ever."""
     left = list(failures)
-    models = [next(turns).deployment.model]
+    models = [failover.first().deployment.model]
     while True:
-        try:
-            error = left.pop(0) if len(left) > 1 else left[0]
-            models.append(turns.send(error).deployment.model)
-        except StopIteration:
+        error = left.pop(0) if len(left) > 1 else left[0]
+        candidate = failover.next(error)
+        if candidate is None:
             return models
+        models.append(candidate.deployment.model)
 
 
 def test_equal_deployments_are_tried_one_by_one() -> None:
@@ -170,10 +186,13 @@ def test_pauses_grow_and_are_never_quite_the_same(error: errors.GateError) -> No
 
 
 def test_a_pause_is_slept_by_default() -> None:
-    turns = attempts(course([to("a")], 1))
-    next(turns)
+    failover = Failover("g", Pool({"g": [to("a")]}, 1), Fallbacks(), forever)
+    failover.first()
 
-    assert turns.send(upstream(429, retry_after="0")).deployment.model == "a"
+    candidate = failover.next(upstream(429, retry_after="0"))
+
+    assert candidate is not None
+    assert candidate.deployment.model == "a"
 
 
 # -- time
@@ -219,74 +238,50 @@ def test_no_attempt_begins_after_the_time_of_its_request(
     names = [f"g{at}" for at in range(groups)]
     deployments = {name: [to(f"{name}a"), to(f"{name}b")] for name in names}
     chain = {name: (following,) for name, following in itertools.pairwise(names)}
-    turns = attempts(
-        course(
-            [],
-            retries,
-            model="g0",
-            find=lambda target: deployments[target.model],
-            fallbacks=Fallbacks(chain, unsafe=unsafe),
-            left=time.left,
-            sleep=time.sleep,
-        )
+    failover = Failover(
+        "g0", Pool(deployments, retries), Fallbacks(chain, unsafe=unsafe), time.left, time.sleep
     )
-    next(turns)
+    failover.first()
     number = 1
 
     for error, took in itertools.cycle(played_out):
         time.now += min(took, time.left())  # as the deadline lets it
-        try:
-            choice = turns.send(error)
-        except StopIteration:
+        candidate = failover.next(error)
+        if candidate is None:
             break
         number += 1
         assert time.left() > 0
-        assert choice.fallbacks < groups
+        assert candidate.fallbacks < groups
 
     assert number <= groups * (2 + retries)
     assert time.now <= budget + 1e-9
 
 
 def test_a_group_that_is_full_is_passed_over() -> None:
-    def pick(left: Sequence[Deployment], last_resort: bool) -> Deployment:
-        if left[0].model == "full":
-            raise errors.RateLimited("full")
-        return left[0]
+    pool = Pool({"g": [to("full")], "b": [to("free")]})
 
-    found = {"g": [to("full")], "b": [to("free")]}
-    turns = attempts(
-        course(
-            [],
-            0,
-            find=lambda target: found[target.model],
-            pick=pick,
-            fallbacks=Fallbacks({"g": ("b",)}),
-        )
-    )
+    candidate = Failover("g", pool, Fallbacks({"g": ("b",)}), forever).first()
 
-    assert [next(turns).deployment.model] == ["free"]
+    assert (candidate.deployment.model, candidate.fallbacks) == ("free", 1)
 
 
 def test_nobody_free_is_an_error_of_its_own() -> None:
-    asked: list[bool] = []
-
-    def pick(left: Sequence[Deployment], last_resort: bool) -> Deployment:
-        asked.append(last_resort)
-        raise errors.RateLimited("full")
+    pool = Pool({"g": [to("full")]}, 2)
 
     with pytest.raises(errors.RateLimited):
-        next(attempts(course([to("a")], 2, pick=pick)))
+        Failover("g", pool, Fallbacks(), forever).first()
 
-    assert asked == [False, True]
+    assert pool.picks == [False, True]
+
+
+def test_a_first_group_that_may_not_be_used_is_an_error() -> None:
+    with pytest.raises(errors.ModelNotFound):
+        Failover("gone", Pool({"b": [to("b")]}), Fallbacks({"gone": ("b",)}), forever).first()
 
 
 def test_a_fallback_that_does_not_exist_is_passed_over() -> None:
-    def find(target: Target) -> list[Deployment]:
-        if target.model == "gone":
-            raise errors.ModelNotFound("gone")
-        return [to(target.model)]
+    pool = Pool({"g": [to("g")], "b": [to("b")]})
 
-    fallbacks = Fallbacks({"g": ("gone", "b")})
-    turns = attempts(course([], 0, find=find, fallbacks=fallbacks))
+    failover = Failover("g", pool, Fallbacks({"g": ("gone", "b")}), forever)
 
-    assert played(turns, errors.BadUpstream("x")) == ["g", "b"]
+    assert played(failover, errors.BadUpstream("x")) == ["g", "b"]

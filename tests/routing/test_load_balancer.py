@@ -16,7 +16,7 @@ from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
 from llmgate.contract import RoutingOptions
-from llmgate.routing.load_balancer import Traffic
+from llmgate.routing.load_balancer import LoadBalancer
 from llmgate.routing.load_balancer import bulkhead
 from llmgate.routing.rate_limits import Limits
 from llmgate.routing.router_settings import RouterSettings
@@ -54,11 +54,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def traffic(clock: Clock, kept: counters.Store | None = None, **rules: Any) -> Traffic:
-    return Traffic(RouterSettings(**rules), kept, clock=clock, chance=random.Random(7))
+def traffic(clock: Clock, kept: counters.Store | None = None, **rules: Any) -> LoadBalancer:
+    return LoadBalancer(RouterSettings(**rules), kept, clock=clock, chance=random.Random(7))
 
 
-def picked(going: Traffic, *deployments: Deployment, last: bool = False) -> str | None:
+def picked(going: LoadBalancer, *deployments: Deployment, last: bool = False) -> str | None:
     """Return who is picked, None if nobody may be."""
     try:
         return going.pick(deployments, {}, last).id
@@ -76,7 +76,7 @@ def test_one_failure_too_many_is_one_more_than_allowed(clock: Clock) -> None:
     found = []
     for _ in range(4):
         found.append(picked(going, a))
-        going.saw(entry(a, 500))
+        going.record(entry(a, 500))
 
     assert found == ["a", "a", "a", None]
 
@@ -87,7 +87,7 @@ def test_failures_of_more_than_a_minute_ago_do_not_count(clock: Clock) -> None:
 
     for _ in range(5):
         assert picked(going, a) == "a"
-        going.saw(entry(a, 500))
+        going.record(entry(a, 500))
         clock.now += 61
 
 
@@ -116,7 +116,7 @@ def test_only_faults_of_the_deployment_count(
     a = to("a")
     going = traffic(clock, allowed_fails=0)
 
-    going.saw(entry(a, status, **over))
+    going.record(entry(a, status, **over))
 
     assert (picked(going, a) is None) is rests
 
@@ -136,7 +136,7 @@ def test_a_rest_is_as_long_as_is_said(
 ) -> None:
     a = to("a", **settings)
     going = traffic(clock)
-    going.saw(entry(a, 429, retry_after=asked))
+    going.record(entry(a, 429, retry_after=asked))
 
     clock.now += length * 0.9
     during = picked(going, a)
@@ -149,8 +149,8 @@ def test_a_rest_is_as_long_as_is_said(
 def test_a_second_refusal_does_not_shorten_a_rest(clock: Clock) -> None:
     a = to("a")
     going = traffic(clock)
-    going.saw(entry(a, 429, retry_after=60.0))
-    going.saw(entry(a, 429, retry_after=1.0))
+    going.record(entry(a, 429, retry_after=60.0))
+    going.record(entry(a, 429, retry_after=1.0))
 
     clock.now += 30
 
@@ -160,21 +160,21 @@ def test_a_second_refusal_does_not_shorten_a_rest(clock: Clock) -> None:
 def test_after_a_rest_one_request_goes_first(clock: Clock) -> None:
     a, b = to("a", order=1), to("b", order=2)
     going = traffic(clock)
-    going.saw(entry(a, 429))
+    going.record(entry(a, 429))
     clock.now += 6
 
     assert [picked(going, a, b) for _ in range(4)] == ["a", "b", "b", "b"]
-    going.saw(entry(a))
+    going.record(entry(a))
     assert [picked(going, a, b) for _ in range(3)] == ["a", "a", "a"]
 
 
 def test_a_probe_that_fails_means_another_rest(clock: Clock) -> None:
     a, b = to("a", order=1), to("b", order=2)
     going = traffic(clock, allowed_fails=9)
-    going.saw(entry(a, 429))
+    going.record(entry(a, 429))
     clock.now += 6
     picked(going, a, b)
-    going.saw(entry(a, 500))
+    going.record(entry(a, 500))
 
     assert picked(going, a, b) == "b"
     clock.now += 6
@@ -184,7 +184,7 @@ def test_a_probe_that_fails_means_another_rest(clock: Clock) -> None:
 def test_a_probe_of_which_nothing_is_heard_is_given_up(clock: Clock) -> None:
     a = to("a")
     going = traffic(clock)
-    going.saw(entry(a, 429))
+    going.record(entry(a, 429))
     clock.now += 6
     picked(going, a)
 
@@ -198,7 +198,7 @@ def test_a_probe_of_which_nothing_is_heard_is_given_up(clock: Clock) -> None:
 def test_of_two_hundred_threads_one_probes(clock: Clock) -> None:
     a, b = to("a", order=1), to("b", order=2)
     going = traffic(clock)
-    going.saw(entry(a, 429))
+    going.record(entry(a, 429))
     clock.now += 6
     gate = threading.Barrier(50)
 
@@ -215,8 +215,8 @@ def test_of_two_hundred_threads_one_probes(clock: Clock) -> None:
 def test_if_all_rest_the_last_resort_is_one_that_did_not_ask_for_it(clock: Clock) -> None:
     a, b = to("a"), to("b")
     going = traffic(clock, allowed_fails=0)
-    going.saw(entry(a, 429, retry_after=60.0))
-    going.saw(entry(b, 500))
+    going.record(entry(a, 429, retry_after=60.0))
+    going.record(entry(b, 500))
 
     assert picked(going, a, b) is None
     assert picked(going, a, b, last=True) == "b"
@@ -228,8 +228,8 @@ def test_cooldowns_can_be_off_or_go_by_kind(clock: Clock) -> None:
     off = traffic(clock, allowed_fails=0, cooldowns=False)
     patient = traffic(clock, allowed_fails=0, allowed_fails_by_kind={"RateLimitError": 1})
 
-    off.saw(entry(a, 500))
-    patient.saw(entry(a, 429))
+    off.record(entry(a, 500))
+    patient.record(entry(a, 429))
 
     assert (picked(off, a), picked(patient, a)) == ("a", "a")
 
@@ -240,7 +240,7 @@ def test_other_workers_know_who_rests(clock: Clock, tmp_path: Path) -> None:
     a = to("a")
     picked(there, a)
 
-    here.saw(entry(a, 500))
+    here.record(entry(a, 500))
     clock.now += 0.3
 
     assert picked(there, a) is None
@@ -256,7 +256,7 @@ def test_requests_at_once_are_limited(clock: Clock) -> None:
     going = traffic(clock)
 
     assert [picked(going, a, b) for _ in range(3)] == ["a", "a", "b"]
-    going.saw(entry(a))
+    going.record(entry(a))
     assert picked(going, a, b) == "a"
 
 
@@ -265,10 +265,10 @@ def test_a_place_is_kept_for_a_retry(clock: Clock) -> None:
     going = traffic(clock)
     picked(going, a)
 
-    assert going.again(a, {})
-    going.saw(entry(a, 500, final=False))
+    assert going.retake(a, {})
+    going.record(entry(a, 500, final=False))
     assert picked(going, a) is None
-    going.saw(entry(a))
+    going.record(entry(a))
     assert picked(going, a) == "a"
 
 
@@ -288,7 +288,7 @@ def test_one_hung_upstream_leaves_threads_for_the_others(clock: Clock) -> None:
 
 
 def rounds(
-    going: Traffic, deployments: list[Deployment], number: int, **took: float
+    going: LoadBalancer, deployments: list[Deployment], number: int, **took: float
 ) -> Counter[str]:
     """Return how often each was picked in *number* requests, one after the other."""
     found: Counter[str] = Counter()
@@ -297,7 +297,7 @@ def rounds(
         name = going.pick(deployments, {}).id
         found[name] += 1
         usage = {"prompt_tokens": 10, "completion_tokens": 10}
-        going.saw(entry(by_id[name], took=took.get(name, 1.0), usage=usage))
+        going.record(entry(by_id[name], took=took.get(name, 1.0), usage=usage))
     return found
 
 
