@@ -38,6 +38,7 @@ from llmgate import config
 from llmgate import gunicorn_conf
 from llmgate.accounting import records
 from llmgate.accounting import request_log
+from llmgate.accounting import tags
 from llmgate.cli import main
 from llmgate.contract import Deployment
 from llmgate.contract import Row
@@ -390,6 +391,16 @@ def test_the_docs_name_every_field_of_the_log() -> None:
 
     assert [name for name in fields if f"`{name}`" not in TEXTS["logging.md"]] == []
     assert list(shown) == [name for name in fields if name in shown]
+
+
+def test_the_docs_merge_metadata_as_the_log_does() -> None:
+    table = TEXTS["logging.md"].partition("| `metadata` | `litellm_metadata` |")[2]
+    rows = [re.findall(r"`([^`]*)`|\| (?=\|)", line) for line in table.splitlines()[2:]]
+    examples = [[json.loads(cell or "null") for cell in row] for row in rows if len(row) == 3]
+
+    assert len(examples) == 3
+    for own, other, merged in examples:
+        assert tags.metadata({"metadata": own, "litellm_metadata": other}, None) == merged
 
 
 def test_the_docs_name_every_setting_of_gunicorn() -> None:

@@ -27,7 +27,7 @@ _LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
 )
 @auth.keyed
 def chat(model: str | None = None) -> Response:
-    """Answer a chat, whole or streamed."""
+    """Create a chat completion, whole or streamed."""
     body = common.body("chat", model)
     names = multi_model.models(body, common.gate().routes)
     if names:

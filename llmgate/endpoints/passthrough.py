@@ -90,14 +90,14 @@ _STREAMS: Mapping[str, tuple[str, shapes.WriteError]] = {
 )
 @auth.keyed
 def native(below: str) -> Response:
-    """Pass a request on to the provider whose own API is below this prefix."""
+    """Forward a request to the provider's own API."""
     return forwarded(below)
 
 
 @routes.route(blueprint, [f"/{name}/<path:below>" for name in _GOOGLES], METHODS)
 @auth.keyed_in_query
 def googles(below: str) -> Response:
-    """Pass a request on to Google, whose own API is below this prefix."""
+    """Forward a request to Google's own API."""
     return forwarded(below)
 
 
