@@ -118,7 +118,7 @@ def forwarded(below: str) -> Response:
     if not found:
         raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
-    wire, write_error = _STREAMS.get(prefix, ("relayed", None))
+    wire, write_error = _STREAMS.get(prefix, ("passthrough", None))
     asked = passthrough.PassthroughRequest(
         build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
     )
