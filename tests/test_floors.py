@@ -25,7 +25,7 @@ ALLOWED = {
     "inbound": "errors",
     "upstream": "contract errors inbound trust",
     "dialects": "contract errors codecs",
-    "fronts": "contract errors codecs dialects",
+    "fronts": "contract errors codecs dialects schema",
     "accounting": "contract errors inbound trust upstream",
     "providers": "contract errors codecs dialects fronts schema",
     "routing": "contract errors accounting schema storage trust upstream",
