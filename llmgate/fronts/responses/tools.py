@@ -100,11 +100,17 @@ def _all(body: Body) -> Iterator[tuple[str, Mapping[str, Any]]]:
     items = body.get("input")
     for at, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, Mapping) and item.get("type") == "tool_search_output":
-            for number, tool in enumerate(item.get("tools") or ()):
-                place = f"input[{at}].tools[{number}]"
-                if not isinstance(tool, Mapping) or not isinstance(tool.get("type"), str):
-                    raise invalid(place, "an object with a 'type'")
-                yield place, tool
+            yield from _found(item.get("tools") or (), f"input[{at}].tools")
+
+
+def _found(tools: Any, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield place and definition of each of *tools*, the result of a search."""
+    if not isinstance(tools, list | tuple):
+        raise invalid(name, "an array")
+    for at, tool in enumerate(tools):
+        if not isinstance(tool, Mapping) or not isinstance(tool.get("type"), str):
+            raise invalid(f"{name}[{at}]", "an object with a 'type'")
+        yield f"{name}[{at}]", tool
 
 
 def _named(tools: Iterable[Tool]) -> dict[str, Tool]:

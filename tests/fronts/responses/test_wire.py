@@ -202,6 +202,7 @@ def test_parameters_become_those_of_a_chat(more: Any, added: Any) -> None:
             "input[0].summary[0].text",
             "a string",
         ),
+        ({"input": [{"type": "tool_search_output", "tools": 1}]}, "input[0].tools", "an array"),
         ({"instructions": [1]}, "instructions[0]", "an object"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
