@@ -35,12 +35,12 @@ from llmgate.inbound import admission
 from llmgate.llmstudio import chat_log_endpoints
 from llmgate.llmstudio import endpoints as engine_endpoints
 from llmgate.llmstudio.chat_log import ChatLog
-from llmgate.pipeline.builtin_policies import Feedback
-from llmgate.pipeline.builtin_policies import RejectTags
-from llmgate.pipeline.builtin_policies import RequestLog
-from llmgate.pipeline.gate import Gate
+from llmgate.pipeline.policy import Feedback
 from llmgate.pipeline.policy import Policies
 from llmgate.pipeline.policy import Policy
+from llmgate.pipeline.policy import RejectTags
+from llmgate.pipeline.policy import RequestLog
+from llmgate.pipeline.shapes import Gate
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes

@@ -29,8 +29,8 @@ from llmgate.endpoints.streamed_response import StreamedResponse
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
 from llmgate.pipeline import request_options
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
 

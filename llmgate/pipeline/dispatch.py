@@ -24,10 +24,10 @@ from llmgate.pipeline import streaming
 from llmgate.pipeline.candidates import CandidatePool
 from llmgate.pipeline.failover import Candidate
 from llmgate.pipeline.failover import Failover
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Attempt
 from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.pipeline.shapes import Streamed
 from llmgate.routing import retry_policy

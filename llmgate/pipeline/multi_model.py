@@ -20,8 +20,8 @@ from llmgate.contract import Body
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.pipeline import dispatch
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import Streamed
 from llmgate.pipeline.streaming import written_error
 from llmgate.routing.routes import Routes

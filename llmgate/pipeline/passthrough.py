@@ -29,8 +29,8 @@ from llmgate.pipeline import attempt
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
 from llmgate.pipeline import usage_tap
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.pipeline.shapes import Streamed
 from llmgate.trust import client_credentials

@@ -16,7 +16,26 @@ from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Operation
 from llmgate.contract import Reply
+from llmgate.pipeline.policy import Policies
+from llmgate.routing.load_balancer import LoadBalancer
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
+from llmgate.trust import client_credentials
+from llmgate.upstream import oauth
+from llmgate.upstream import session as http_session
 from llmgate.upstream.deadline import Deadline
+
+
+class Gate(NamedTuple):
+    """The parts of an app that requests share."""
+
+    routes: Routes
+    session: http_session.Sender
+    tokens: oauth.TokenCache
+    load_balancer: LoadBalancer
+    settings: RouterSettings = RouterSettings()
+    policies: Policies = Policies()
+    allowed: client_credentials.Allowed = client_credentials.Allowed()
 
 
 class Front(NamedTuple):
