@@ -181,6 +181,7 @@ def post_worker_init(worker: Any) -> None:
     admission_control = getattr(worker.wsgi, "extensions", {}).get("llmgate.admission")
     if admission_control:
         admission_control.start(worker, worker.cfg.threads, worker.cfg.graceful_timeout)
+        worker.on_thread_limit = admission_control.set_threads
 
 
 def on_reload(server: Any) -> None:

@@ -72,10 +72,14 @@ class AdmissionControl:
         seconds are over, so that clients receive an error instead of a cut connection.
         """
         self._worker = worker
-        self._limit = threads - reserved_threads(threads)
+        self.set_threads(threads)
         threading.Thread(
             target=self._drain, args=(graceful_timeout,), name="llmgate-drain", daemon=True
         ).start()
+
+    def set_threads(self, threads: int) -> None:
+        """Limit concurrent requests to what *threads* can answer, less the reserved ones."""
+        self._limit = max(1, threads - reserved_threads(threads))
 
     def _drain(self, graceful_timeout: float) -> None:
         """Wait until the worker is stopping, then until it is time to end all calls."""

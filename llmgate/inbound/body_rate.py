@@ -30,10 +30,16 @@ class RateCheckedSocket:
     """A client's socket; reading a body from it fails below the *minimum* rate."""
 
     def __init__(
-        self, sock: Any, minimum: MinimumRate, clock: Callable[[], float] = time.monotonic
+        self,
+        sock: Any,
+        minimum: MinimumRate,
+        interim: bytes = b"",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Send *interim* (100 Continue) when the body is first read."""
         self._sock = sock
         self._minimum = minimum
+        self._interim = interim
         self._clock = clock
         self._started: float | None = None
         self._received = 0
@@ -42,6 +48,8 @@ class RateCheckedSocket:
         """Return at most *size* bytes; raises TimeoutError if the body arrives too slowly."""
         if self._started is None:
             self._started = self._clock()
+            if self._interim:
+                self._sock.sendall(self._interim)
         data: bytes = self._sock.recv(size)
         self._received += len(data)
         elapsed = self._clock() - self._started
@@ -57,13 +65,16 @@ class RateCheckedSocket:
 
 
 @contextmanager
-def enforced(unreader: Any, minimum: MinimumRate) -> Iterator[None]:
-    """Check gunicorn's *unreader* against the *minimum* rate while one request is answered."""
+def enforced(unreader: Any, minimum: MinimumRate, interim: bytes = b"") -> Iterator[None]:
+    """Check gunicorn's *unreader* against the *minimum* rate while one request is answered.
+
+    *interim* is sent to the client when the body is first read.
+    """
     sock = getattr(unreader, "sock", None)
     if sock is None:
         yield
         return
-    unreader.sock = RateCheckedSocket(sock, minimum)
+    unreader.sock = RateCheckedSocket(sock, minimum, interim)
     try:
         yield
     finally:

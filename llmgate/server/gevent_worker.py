@@ -10,79 +10,96 @@ from typing import Any
 
 import gevent
 from gevent import monkey
-from gunicorn import util
 from gunicorn.workers import ggevent
 
 from llmgate.inbound import body_rate
+from llmgate.inbound.lingering import Lingering
+from llmgate.server import gunicorn_api
 from llmgate.server import parse_errors
 from llmgate.server import response_writer
 from llmgate.server import timeouts
 from llmgate.upstream import connections
 
-_LINGER = 2.0  # seconds that kept connections have for a last request, as under threads
+_DRAIN_IDLE_SECONDS = 2.0  # that idle connections have for a last request, as under threads
+_SPARE_CONNECTIONS = 16  # places of the pool that idle connections are closed for
 
 
 class Worker(ggevent.GeventWorker):  # type: ignore[misc]
-    """Greenlets; a client that is too slow, or idle at the end, does not keep one."""
+    """Greenlets; a client that is too slow, or idle during shutdown, does not keep one."""
 
     @classmethod
     def setup(cls) -> None:
-        """Make the standard library cooperative, before the app makes locks and threads."""
+        """Patch the standard library before the app creates locks and threads."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)  # nothing has used ssl yet
             monkey.patch_all()
         connections.cooperate()
 
     def init_process(self) -> None:
-        """Start."""
-        response_writer.install()
-        self._serving: dict[Any, Any] = {}  # greenlet -> its connection
-        self._idle: set[Any] = set()  # connections between two requests
+        """Start, with a native thread for connections that are being closed."""
+        gunicorn_api.install_response(response_writer.Response)
+        self._lingering = Lingering()
+        self._connections: dict[Any, Any] = {}  # by greenlet
+        self._idle: dict[Any, None] = {}  # connections that wait for a request, oldest first
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve a connection, whose first request has to come soon."""
+        """Answer the requests of a connection; the first must arrive within the read timeout."""
         client.settimeout(timeouts.READ_TIMEOUT)
-        here = gevent.getcurrent()
-        self._serving[here] = client
+        current = gevent.getcurrent()
+        self._connections[current] = client
+        if len(self._connections) > self.worker_connections - _SPARE_CONNECTIONS:
+            self._close_oldest_idle()
         try:
             super(ggevent.GeventWorker, self).handle(listener, client, addr)
         finally:
-            del self._serving[here]
+            del self._connections[current]
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Wait for the next request on a connection, for as long as it is kept."""
-        client = self._serving[gevent.getcurrent()]
-        gevent.sleep(0)  # a client that always has a next request would never let others be served
-        self._idle.add(client)
+        """Wait for the next request on a connection, within the keep-alive time."""
+        client = self._connections[gevent.getcurrent()]
+        gevent.sleep(0)  # a client that always has a next request must not starve the others
+        self._idle[client] = None
         try:
             with gevent.Timeout(self.cfg.keepalive, False):
                 yield
         finally:
-            self._idle.discard(client)
+            self._idle.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Answer a request within the time that its client is given."""
+        """Answer a request whose body must arrive at the minimum rate."""
         sock.settimeout(timeouts.READ_TIMEOUT)
-        with body_rate.enforced(getattr(req, "unreader", None), timeouts.MINIMUM_RATE):
-            super().handle_request(listener_name, req, sock, addr)
+        interim = gunicorn_api.take_expectation(req)
+        try:
+            with body_rate.enforced(req.unreader, timeouts.MINIMUM_RATE, interim):
+                super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:  # the connection is to be closed
+            self._lingering.add(sock)
+            raise
         sock.settimeout(None)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Tell a client that its request cannot be read, or that gunicorn failed on it."""
+        """Answer a request that cannot be parsed, or on which gunicorn failed."""
         if parse_errors.respond(client, exc, self.cfg):
-            util.close_graceful(client)  # else what it still sends may cost it the answer
+            self._lingering.add(client)
         else:
             super().handle_error(req, client, addr, exc)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Begin to end: connections that stay idle are closed after a moment."""
+        """Begin to shut down: idle connections are closed after a moment."""
         super().handle_exit(sig, frame)
-        gevent.spawn_later(_LINGER, self._close_idle)
+        gevent.spawn_later(_DRAIN_IDLE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
-        """Let what waits for a next request find the end of its connection."""
-        for client in list(self._idle):
+        """End all connections that wait for a request."""
+        while self._idle:
+            self._close_oldest_idle()
+
+    def _close_oldest_idle(self) -> None:
+        """Let the greenlet of the oldest idle connection find its end."""
+        client = next(iter(self._idle), None)
+        if client is not None:
+            del self._idle[client]
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)

@@ -10,6 +10,8 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
+from llmgate.server import gunicorn_api
+
 _MAX_COPIED = 65536  # bytes of a first piece; a larger one is sent after the head
 
 
@@ -17,6 +19,16 @@ class Response(wsgi.Response):  # type: ignore[misc]
     """A response that sends its head and the first piece of its body in one call."""
 
     sock: Any
+
+    def send_headers(self) -> None:
+        """Send the head; it announces the close of the connection if a body is left unread.
+
+        Where the next request starts is then unknown, and a client that still sends must learn
+        that its body is not wanted.
+        """
+        if not self.headers_sent and not gunicorn_api.discard_body(self.req):
+            self.force_close()
+        super().send_headers()
 
     def write(self, arg: Any) -> None:
         """Send *arg*, after the head if that has not been sent."""
@@ -41,8 +53,3 @@ class _Buffer(bytearray):
     def sendall(self, data: bytes) -> None:
         """Append *data*."""
         self += data
-
-
-def install() -> None:
-    """Make gunicorn use this class; it has no setting for that."""
-    wsgi.Response = Response

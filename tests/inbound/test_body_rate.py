@@ -39,7 +39,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(
     size: int, pause: float, seconds: float, come: int
 ) -> None:
     sock = Dripping(size, pause)
-    paced = body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now)
+    paced = body_rate.RateCheckedSocket(sock, PACE, clock=lambda: sock.now)
 
     with pytest.raises(TimeoutError) as caught:
         while True:
@@ -51,7 +51,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(
 
 def test_a_body_at_a_fair_pace_is_read() -> None:
     sock = Dripping(8192, 0.1)
-    paced = body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now)
+    paced = body_rate.RateCheckedSocket(sock, PACE, clock=lambda: sock.now)
 
     assert sum(len(paced.recv(8192)) for _ in range(8000)) == 8000 * 8192
 
@@ -59,7 +59,7 @@ def test_a_body_at_a_fair_pace_is_read() -> None:
 def test_the_end_of_a_body_is_not_too_slow() -> None:
     sock = Dripping(0, 60)
 
-    assert body_rate.RateCheckedSocket(sock, PACE, lambda: sock.now).recv(10) == b""
+    assert body_rate.RateCheckedSocket(sock, PACE, clock=lambda: sock.now).recv(10) == b""
 
 
 def test_the_socket_is_given_back() -> None:

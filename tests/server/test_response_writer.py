@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.http.body import Body
+from gunicorn.http.body import LengthReader
+from gunicorn.http.unreader import IterUnreader
 
 from llmgate.server import response_writer
 
@@ -17,10 +20,16 @@ class Sent(list[bytes]):
         self.append(bytes(data))
 
 
+def request_of(method: str) -> Any:
+    """Return a request without a body."""
+    body = Body(LengthReader(IterUnreader([]), 0))
+    return SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False, body=body)
+
+
 def response(method: str = "POST", **headers: str) -> tuple[response_writer.Response, Sent]:
     """Return a response with *headers*, and what it sends."""
     sent = Sent()
-    request = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
+    request = request_of(method)
     found = response_writer.Response(request, sent, Config())
     given = [(name.replace("_", "-"), value) for name, value in headers.items()]
     found.start_response("200 OK", given)
@@ -30,7 +39,7 @@ def response(method: str = "POST", **headers: str) -> tuple[response_writer.Resp
 def wanted(pieces: list[bytes], method: str = "POST", **headers: str) -> bytes:
     """Return all that gunicorn's own response sends."""
     sent = Sent()
-    request = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
+    request = request_of(method)
     own = response_writer.Response.__base__(request, sent, Config())
     own.start_response("200 OK", [(n.replace("_", "-"), value) for n, value in headers.items()])
     for piece in pieces:
