@@ -182,7 +182,9 @@ def test_what_is_served_is_no_more_than_this() -> None:
         "model_list[]": {"model_name", "litellm_params", "model_info", "rpm", "tpm"},
         "litellm_settings": {"drop_params", "num_retries", "request_timeout", "timeout"}
         | {"json_logs", "set_verbose", "telemetry", "stream_timeout", *FALLBACKS}
-        | {"allowed_fails", "cooldown_time"},
+        | {"allowed_fails", "cooldown_time"}
+        | {"max_budget", "budget_duration", "budget_exceeded_status_code"}
+        | {"max_end_user_budget", "timezone"},
         "general_settings": {"master_key", "completion_model", "max_request_size_mb"}
         | {"allow_client_side_credentials", "reject_clientside_metadata_tags"}
         | {"disable_pass_through", "pass_through_endpoints"},
@@ -192,7 +194,8 @@ def test_what_is_served_is_no_more_than_this() -> None:
         | {"enable_tag_filtering", "tag_filtering_match_any", "enable_pre_call_checks"}
         | {"routing_strategy_args", "default_max_parallel_requests"},
         "llmgate_settings": {"log_prompts", "max_body_mb", "max_upload_mb", "retry_unsafe"}
-        | {"allow_private_addresses", "heartbeat", "state_path", "tracking"},
+        | {"allow_private_addresses", "heartbeat", "state_path", "tracking"}
+        | {"data_dir", "allow_unpriced_models", "keys"},
     }
 
 

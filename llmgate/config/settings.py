@@ -13,6 +13,8 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate import errors
+from llmgate.access import assembly
+from llmgate.config import access_settings
 from llmgate.config import deployments
 from llmgate.config import resource_deployments
 from llmgate.config import router_settings
@@ -49,6 +51,7 @@ class Settings(NamedTuple):
     resource_deployments: resource_deployments.ResourceDeployments = (
         resource_deployments.ResourceDeployments()
     )
+    access: assembly.Settings = assembly.Settings()
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -208,6 +211,7 @@ def _settings(
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
         resource_deployments=resource_deployments.load(value, context),
+        access=access_settings.load(litellm, own, environ),
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 
 from flask import current_app
 from flask import g
 from flask import request
 
 from llmgate import errors
+from llmgate.access.assembly import Access
+from llmgate.access.policy import MASTER
 from llmgate.accounting import records
 from llmgate.endpoints.routes import View
 
@@ -33,11 +36,36 @@ def public(view: View) -> View:
     return view
 
 
+def admin(view: View) -> View:
+    """Return *view*, marked as one that only the master key may call."""
+    view.admin = True  # type: ignore[attr-defined]
+    return keyed(view)
+
+
+def access() -> Access:
+    """Return the access control of the running app."""
+    found: Access = current_app.extensions["llmgate.access"]
+    return found
+
+
 def check_key(master_digest: bytes | None) -> None:
-    """Raise Unauthorized if a key is needed and the client's is not it."""
-    if master_digest is None or g.key:
+    """Raise Unauthorized or Forbidden if the client's key is missing, wrong, or not enough."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    is_admin = getattr(view, "admin", False)
+    if master_digest is None and is_admin:
+        raise errors.Forbidden(
+            "Management needs a master key: set LLMGATE_MASTER_KEY, restart, and send it.",
+            code="master_key_required",
+        )
+    if master_digest is None and not access().directory.has_keys():
         return
-    if shown() is None:
+    if g.member is not None:
+        access().check(g.member, request.path)
+    if is_admin and g.key != MASTER:
+        raise errors.Unauthorized("Only the master key may manage keys, users and teams.")
+    if g.key:
+        return
+    if not any(shown()):
         raise errors.Unauthorized(
             "This gateway needs a key: send it as 'Authorization: Bearer <key>' (or api-key,"
             " x-api-key).",
@@ -47,36 +75,57 @@ def check_key(master_digest: bytes | None) -> None:
 
 
 def note_key(master_digest: bytes | None) -> None:
-    """Note which of our keys the client shows, empty if none: who asks, for the log."""
-    g.key = ""
-    key = shown() if master_digest is not None else None
-    if master_digest is None or key is None:
+    """Note which of our keys the client shows, empty if none: who asks, for the log.
+
+    One that is ours is enough, whatever the other headers hold for other layers.
+    """
+    g.key, g.member = "", None
+    if master_digest is None and not access().directory.has_keys():
         return
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-    if hmac.compare_digest(digest, master_digest):
-        g.key = "master"
-        g.meter.caller = records.Caller(g.key)
+    for key in shown():
+        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+        if master_digest is not None and hmac.compare_digest(digest, master_digest):
+            g.key = MASTER
+        else:
+            g.member = access().find(key)
+            g.key = g.member.key.token if g.member else ""
+        if g.key:
+            g.meter.caller = records.Caller(g.key)
+            return
 
 
+_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
 _SIGNED = re.compile(r"(?i)AWS4-HMAC-SHA256\s+Credential=(\S+?)/\d{8}/[\w-]+/[\w-]+/aws4_request\b")
 
 
-def shown() -> str | None:
-    """Return the key that the client sends, wherever it does.
+def shown() -> Iterator[str]:
+    """Yield the keys that the client sends, wherever it does.
 
     AWS's clients have it as their access key: what they sign with it is not looked at, for they
     are known by the key alone, as all others are.
     """
     said = request.headers.get("Authorization", "")
-    scheme, _, key = said.partition(" ")
-    if scheme.lower() == "bearer" and key.strip():
-        return key.strip()
-    named = (request.headers.get(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
     basic = request.authorization  # LLMstudio's clients know no header, but http://any:key@host
     password = basic.password if basic and basic.type == "basic" else None
     signed = _SIGNED.match(said)
-    keys = (*named, password, _in_query(), signed and signed[1])
-    return next((key.strip() for key in keys if key), None)
+    named = map(request.headers.get, _HEADERS)
+    own = request.headers.get("x-litellm-api-key", "")
+    for text in (
+        _bearer(said),
+        *named,
+        _bearer(own) or own,
+        password,
+        _in_query(),
+        signed and signed[1],
+    ):
+        if text and text.strip():
+            yield text.strip()
+
+
+def _bearer(text: str) -> str | None:
+    """Return the key in a header `Bearer <key>`."""
+    scheme, _, key = text.partition(" ")
+    return key if scheme.lower() == "bearer" else None
 
 
 def _in_query() -> str | None:

@@ -23,7 +23,7 @@ _MODEL = "dall-e-2"  # what OpenAI takes for requests without a model
 )
 @auth.keyed
 def generations(model: str | None = None) -> Response:
-    """Generate images."""
+    """Make images."""
     body = common.body("images_generations", model, default_model=_MODEL)
     answer = dispatch.raw(common.gate(), "images_generations", body, common.meter())
     return common.flowing(answer)
@@ -32,14 +32,14 @@ def generations(model: str | None = None) -> Response:
 @routes.route(blueprint, routes.paths("images/edits", azure=True), methods=["POST"])
 @auth.keyed
 def edits(model: str | None = None) -> Response:
-    """Edit images."""
+    """Change images."""
     return _from_form("images_edits", model)
 
 
 @routes.route(blueprint, routes.paths("images/variations", azure=True), methods=["POST"])
 @auth.keyed
 def variations(model: str | None = None) -> Response:
-    """Generate variations of an image."""
+    """Make others like an image."""
     return _from_form("images_variations", model)
 
 

@@ -1,4 +1,4 @@
-"""Read the usage out of answers that are passed through unchanged."""
+"""Answers that are passed on as they come, and what is understood of them in passing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from llmgate.contract import Usage
 from llmgate.dialects import native_usage
 from llmgate.dialects.openai import wire as openai_wire
 
-_TAIL = 16 * 1024  # bytes at the end that are searched for usage
+_TAIL = 16 * 1024  # bytes at the end that are looked through for usage
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
 
 
 def pieces(
-    answer: Iterable[bytes], is_events: bool, add_usage: Callable[[Usage], None]
+    answer: Iterable[bytes], is_events: bool, saw: Callable[[Usage], None]
 ) -> Iterator[bytes]:
-    """Yield the pieces of *answer* as they arrive; pass the usage in them to *add_usage*.
+    """Yield the pieces of *answer* as they come, and tell *saw* of the usage in them.
 
     Raises UpstreamError if the first of them is an error.
     """
@@ -33,31 +33,29 @@ def pieces(
         yield piece
     found = _USAGE.findall(tail)
     if found:
-        add_usage(openai_wire.usage({"usage": _object(found[-1])}))
+        saw(openai_wire.usage({"usage": _object(found[-1])}))
 
 
 def _check_first(piece: bytes, is_event: bool) -> None:
-    """Raise the error in the first *piece* of an answer, if it holds one."""
+    """Raise the error that the first *piece* of an answer is, if it is one."""
     found = _object(next(sse.decoded(piece), ("", b""))[1] if is_event else piece)
     if isinstance(found, dict) and openai_wire.is_error(found):
         raise openai_wire.stream_error(found)
 
 
 def _object(data: bytes) -> Any:
-    """Return the JSON in *data*, None if it is not JSON."""
+    """Return the JSON of *data*, None if it is none."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
 
 
-def native_pieces(
-    answer: Iterable[bytes], add_usage: Callable[[Usage, str | None], None]
-) -> Iterator[bytes]:
-    """Yield the pieces of *answer*, on any provider's wire, as they arrive.
+def natively(answer: Iterable[bytes], saw: Callable[[Usage, str | None], None]) -> Iterator[bytes]:
+    """Yield the pieces of *answer*, on whatever wire, as they come; tell *saw* at their end.
 
-    At the end, or when reading stops, *add_usage* gets the usage and the model that the beginning
-    and the end of the answer contain.
+    It is told of the usage that the beginning and the end of them say, and of the model; also when
+    nobody reads on.
     """
     head, tail, size = bytearray(), b"", 0
     try:
@@ -69,4 +67,4 @@ def native_pieces(
             yield piece
     finally:
         known = bytes(head) + tail[max(0, len(tail) - size + len(head)) :]
-        add_usage(native_usage.usage(known), native_usage.model(known))
+        saw(native_usage.usage(known), native_usage.model(known))

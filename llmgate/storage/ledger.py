@@ -21,7 +21,7 @@ LOST = 0
 
 
 class Payer(NamedTuple):
-    """Who is charged for a call; empty: nobody of that kind."""
+    """Who is charged for a call; empty: no one of that kind."""
 
     key: str = ""
     user: str = ""

@@ -92,11 +92,15 @@ class _Process:
 
 
 class Database:
-    """The file at *path*, whose tables are those of `migrations/<name>_NNNN.sql`."""
+    """The file at *path*, whose tables are those of `migrations/<name>_NNNN.sql`.
 
-    def __init__(self, path: Path, name: str) -> None:
+    What is not *durable* may be lost when the machine, not when a process, fails.
+    """
+
+    def __init__(self, path: Path, name: str, durable: bool = True) -> None:
         self.path = path
         self._name = name
+        self._synchronous = "full" if durable else "off"
         self._process = _Process()
 
     def exists(self) -> bool:
@@ -165,13 +169,13 @@ class Database:
         return Unavailable(f"{self.path} cannot be used: {why}; LLMGATE_DATA_DIR chooses its place")
 
     def _open_writer(self, process: _Process) -> None:
-        """Open the connection that writes, and bring the tables up to date."""
+        """Open the connection that writes, and update its tables."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             with _locked(lock):
-                db = _connected(self.path)
+                db = _connected(self.path, self._synchronous)
                 _migrate(db, self._name, self.path)
         except (sqlite3.Error, OSError, Unavailable):
             os.close(lock)
@@ -183,12 +187,12 @@ class Database:
         """Return the connection that reads; the file and its tables are made first."""
         if process.writer is None:
             self.write(lambda db: None)
-        db = _connected(self.path)
+        db = _connected(self.path, self._synchronous)
         db.execute("pragma query_only = on")
         return db
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connected(path: Path, synchronous: str) -> sqlite3.Connection:
     """Return a connection to the file at *path*."""
     db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     mode = db.execute("pragma journal_mode = wal").fetchone()[0]
@@ -198,7 +202,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             f"{path} is on a file system without shared memory (a network share?); set"
             " LLMGATE_DATA_DIR to a directory on a local disk"
         )
-    db.execute("pragma synchronous = full")
+    db.execute(f"pragma synchronous = {synchronous}")
     db.execute("pragma journal_size_limit = 16777216")
     return db
 
@@ -226,7 +230,7 @@ def _run(db: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
 
 
 def _migrate(db: sqlite3.Connection, name: str, path: Path) -> None:
-    """Bring the tables of *db* up to date; raises Unavailable if they are of a later program."""
+    """Update the tables of *db*; raises Unavailable if they are of a later program."""
     files = sorted(MIGRATIONS.glob(f"{name}_*.sql"))
     db.execute("create table if not exists schema_version (n integer primary key, at integer)")
     known = db.execute("select coalesce(max(n), 0) from schema_version").fetchone()[0]

@@ -1,0 +1,1 @@
+"""Keys, users, teams and budgets: who may do what, and how much."""

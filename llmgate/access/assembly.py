@@ -1,0 +1,102 @@
+"""The parts of access control, put together: nothing is opened before it is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from llmgate import errors
+from llmgate.access import budgets
+from llmgate.access import refusals
+from llmgate.access import rules
+from llmgate.access.directory import Directory
+from llmgate.access.directory import Member
+from llmgate.access.journal import Journal
+from llmgate.access.key_admin import Office
+from llmgate.access.policy import AccessPolicy
+from llmgate.access.policy import Stores
+from llmgate.access.rate_limits import Counters
+from llmgate.access.rate_limits import RateLimits
+from llmgate.contract import Deployment
+from llmgate.storage import sqlite
+from llmgate.storage.control import Document
+from llmgate.storage.control import SqliteControl
+from llmgate.storage.leases import Leases
+from llmgate.storage.sqlite_ledger import SqliteLedger
+
+
+class Settings(NamedTuple):
+    """What the operator configures of keys and budgets."""
+
+    data_dir: Path = Path("data")
+    keys: tuple[Document, ...] = ()
+    options: budgets.Options = budgets.Options()
+
+    def __repr__(self) -> str:
+        """Return it without what it knows of keys."""
+        return f"Settings({str(self.data_dir)!r}, {len(self.keys)} keys)"
+
+
+class Access(NamedTuple):
+    """Who may do what, for endpoints."""
+
+    directory: Directory
+    office: Office
+    policy: AccessPolicy
+
+    def find(self, value: str) -> Member | None:
+        """Return whose key *value* is, None if it is not one of ours. Raises StoreUnavailable."""
+        try:
+            return self.directory.find(value)
+        except sqlite.Unavailable as error:
+            raise refusals.StoreUnavailable(str(error)) from error
+
+    def check(self, member: Member, path: str) -> None:
+        """Raise KeyRefused or Forbidden if *member*'s key is not valid now, or not for *path*."""
+        check(member, path, self.office.now())
+
+
+def office(settings: Settings) -> Office:
+    """Return where keys are administered."""
+    control = SqliteControl(settings.data_dir / "control.db")
+    directory = Directory(control, settings.keys)
+    ledger = SqliteLedger(settings.data_dir / "ledger.db")
+    return Office(control, directory, ledger, settings.options.zone)
+
+
+def assemble(
+    settings: Settings,
+    counters: Counters,
+    deployments_of: Callable[[str], Sequence[Deployment]],
+) -> Access:
+    """Return access control as *settings* describe it."""
+    back = office(settings)
+    limits = RateLimits(counters, Leases(settings.data_dir / "leases.db"))
+    journal = Journal(settings.data_dir / "journal.jsonl")
+    stores = Stores(back.directory, back.ledger, limits, journal)
+    policy = AccessPolicy(stores, deployments_of, settings.options, time.time)
+    return Access(back.directory, back, policy)
+
+
+_INFO = ("/key/info", "/key/health")  # a key may always ask about itself
+
+
+def check(member: Member, path: str, now: int) -> None:
+    """Raise KeyRefused or Forbidden if the key of *member* is not valid, or not for *path*."""
+    key = member.key
+    if key.rules.is_blocked:
+        raise refusals.KeyRefused("This key is blocked. An administrator can unblock it.")
+    if member.team and member.team.is_blocked:
+        raise refusals.KeyRefused(f"Team '{member.team.id}' is blocked.")
+    if member.user and member.user.is_blocked:
+        raise refusals.KeyRefused(f"User '{member.user.id}' is blocked.")
+    if key.expires is not None and now >= key.expires:
+        raise refusals.KeyRefused("This key has expired.", code="expired_key")
+    if path not in _INFO and not rules.allows_route(key.routes, path):
+        raise errors.Forbidden(
+            f"This key may not call {path[:200]}; it is allowed: {', '.join(key.routes)}.",
+            code="route_not_allowed",
+        )

@@ -1,0 +1,80 @@
+"""Requests between their admission and their end."""
+
+from __future__ import annotations
+
+from llmgate.access import estimate
+from llmgate.access.directory import Member
+from llmgate.access.rate_limits import Limited
+from llmgate.accounting.records import Caller
+from llmgate.accounting.records import Entry
+from llmgate.contract import Body
+from llmgate.contract import Deployment
+from llmgate.storage.ledger import Budget
+from llmgate.storage.ledger import Call
+from llmgate.storage.ledger import Payer
+
+CAPPED = {"chat": "max_tokens", "completions": "max_tokens", "responses": "max_output_tokens"}
+"""The parameter that limits an answer, by the operation."""
+
+_CAPPED_LATER = ("o1", "o3", "o4", "gpt-5")  # models that know max_completion_tokens alone
+
+
+class Flight:
+    """What is known of a request between its admission and its end."""
+
+    def __init__(self, id: str, caller: Caller, payer: Payer, member: Member | None) -> None:
+        self.id = id  # in the ledger: the request's own may be repeated
+        self.caller = caller
+        self.payer = payer
+        self.member = member
+        self.size = estimate.Size(0, None)
+        self.at = 0
+        self.budgets: list[Budget] = []
+        self.reserved: int | None = None  # nano-dollars; None: there is no hold
+        self.output: int | None = None  # tokens that the budget leaves for the answer
+        self.limited: list[Limited] = []
+        self.tokens = 0  # that were counted at the admission
+        self.is_leased = False
+        self.spent = 0  # nano-dollars of all attempts so far
+        self.deployment: Deployment | None = None  # of the last one
+
+
+def cap_output(body: Body, operation: str, output: int) -> None:
+    """Limit the answer to *body* to *output* tokens: the budget buys no more."""
+    name = CAPPED[operation]
+    if operation == "chat" and str(body.get("model", "")).startswith(_CAPPED_LATER):
+        name = "max_completion_tokens"
+    body[name] = output
+
+
+def call(entry: Entry, flight: Flight) -> Call:
+    """Return the record of the request that *entry* ends."""
+    deployment = flight.deployment
+    return Call(
+        flight.id,
+        flight.at,
+        flight.payer._replace(provider=deployment.provider if deployment else ""),
+        entry.status,
+        _cost(entry, flight),
+        deployment.id if deployment else "",
+        entry.endpoint,
+        int(entry.usage.get("prompt_tokens", 0)),
+        int(entry.usage.get("completion_tokens", 0)),
+        int(entry.usage.get("cached_tokens", 0)),
+        entry.usage_estimated,
+        entry.attempt,
+        int(entry.latency * 1000),
+        entry.stream,
+    )
+
+
+def _cost(entry: Entry, flight: Flight) -> int | None:
+    """Return what the request cost, None if that is unknown.
+
+    Without reported usage an answer is charged what was reserved for it.
+    """
+    if flight.spent or entry.status >= 400:
+        return flight.spent
+    if entry.usage:
+        return None if entry.cost is None else 0
+    return flight.reserved
