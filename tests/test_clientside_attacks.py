@@ -22,8 +22,6 @@ from testing.upstream import answer
 from testing.upstream import chat_completion
 from testing.upstream import json_answer
 
-from llmgate.trust import address_guard
-
 AppFor = Callable[..., FlaskClient]
 GOOD = json_answer(chat_completion())
 SECRETS = (API_KEY, "env-secret", "azure-ad-ours", "org-ours", "header-ours", "body-ours")
@@ -191,8 +189,6 @@ def test_a_name_that_changes_its_mind_is_of_no_use(
         text = "127.0.0.1" if len(asked) == 1 else "10.9.9.9"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port))]
 
-    pinned = address_guard.pinned
-    monkeypatch.setattr(address_guard, "pinned", lambda url, private: pinned(url, private, resolve))
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     client = app_for(config(ours.url, allow_client_side_credentials=True))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -16,13 +15,15 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from llmgate import errors
+from llmgate.trust import name_resolution
 
-Resolve = Callable[..., list[tuple[Any, ...]]]
-"""`socket.getaddrinfo`, or what stands in for it."""
+Resolve = Callable[[str, int], list[tuple[str, int]]]
+"""Returns the addresses of a host and port; raises OSError."""
 
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
 _MOST_BYTES = 2048
+_RESOLVE_SECONDS = 5.0
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in ("64:ff9b:1::/48", "fec0::/10", "::/96", "2001::/23", "192.88.99.0/24")
@@ -96,7 +97,7 @@ def _invalid(name: str) -> errors.InvalidRequest:
     )
 
 
-def pinned(url: str, private: bool = False, resolve: Resolve = socket.getaddrinfo) -> str:
+def pinned(url: str, private: bool = False, resolve: Resolve | None = None) -> str:
     """Return the IP address to connect to for *url*; raises Forbidden if one is not public.
 
     Raises Unreachable if the name cannot be resolved.
@@ -105,12 +106,16 @@ def pinned(url: str, private: bool = False, resolve: Resolve = socket.getaddrinf
     host = parts.hostname or ""
     port = parts.port or _default_port(parts.scheme)
     try:
-        found = resolve(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        found = (resolve or _resolve)(host, port)
+    except TimeoutError as error:
+        raise errors.Unreachable(
+            f"The host in api_base could not be resolved within {_RESOLVE_SECONDS:.3g} s."
+        ) from error
+    except OSError as error:
         raise errors.Unreachable(
             "The host in api_base could not be resolved. Check api_base."
         ) from error
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = [address for address, _ in found]
     if not addresses or not (private or all(map(is_public, addresses))):
         raise errors.Forbidden(
             "The host in api_base is not a public address; llmgate sends requests of clients only"
@@ -119,6 +124,11 @@ def pinned(url: str, private: bool = False, resolve: Resolve = socket.getaddrinf
             code="client_address_not_allowed",
         )
     return addresses[0]
+
+
+def _resolve(host: str, port: int) -> list[tuple[str, int]]:
+    """Return the addresses of *host*, which a client has chosen."""
+    return name_resolution.resolve(host, port, _RESOLVE_SECONDS, is_client=True)
 
 
 def is_public(text: str) -> bool:

@@ -162,8 +162,8 @@ def answers(*texts: str) -> Any:
     """Return a resolver that gives one of *texts* after the other."""
     left = list(texts)
 
-    def resolve(host: str, port: int, **kind: Any) -> list[tuple[Any, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (left.pop(0), port))]
+    def resolve(host: str, port: int) -> list[tuple[str, int]]:
+        return [(left.pop(0), port)]
 
     return resolve
 
@@ -175,15 +175,15 @@ def test_a_name_is_resolved_once_and_pinned() -> None:
 
 
 def test_one_private_address_among_public_ones_is_one_too_many() -> None:
-    def resolve(host: str, port: int, **kind: Any) -> list[tuple[Any, ...]]:
-        return [(0, 0, 0, "", (text, port)) for text in ("1.1.1.1", "10.0.0.1")]
+    def resolve(host: str, port: int) -> list[tuple[str, int]]:
+        return [(text, port) for text in ("1.1.1.1", "10.0.0.1")]
 
     with pytest.raises(errors.Forbidden):
         address_guard.pinned("https://two.example/v1", resolve=resolve)
 
 
 def test_a_name_that_is_nobodys_is_unreachable() -> None:
-    def resolve(*given: Any, **kind: Any) -> Any:
+    def resolve(host: str, port: int) -> Any:
         raise socket.gaierror
 
     with pytest.raises(errors.Unreachable):
