@@ -172,6 +172,14 @@ class Unreachable(GateError):
     retry = True
 
 
+class OutOfResources(GateError):
+    """The system refused a socket, a thread or memory; no upstream is to blame."""
+
+    status = 503
+    code = "out_of_resources"
+    retry = True
+
+
 class UpstreamTimeout(GateError):
     """The upstream timed out; it may have done (and billed) the work."""
 

@@ -149,7 +149,7 @@ def _is_probed(state: _State, now: float) -> bool:
 
 def _is_fault(entry: Entry) -> bool:
     """Return whether an attempt failed for a reason that lies in its deployment."""
-    if entry.error_code == "client_left" or not entry.attempt:
+    if entry.error_code in ("client_left", "out_of_resources") or not entry.attempt:
         return False
     if entry.status < 400:  # a stream that broke after its beginning
         return entry.error is not None

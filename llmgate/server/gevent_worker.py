@@ -33,7 +33,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)  # nothing has used ssl yet
             monkey.patch_all()
-        connections.cooperate()
+        connections.use_patched_ssl()
 
     def init_process(self) -> None:
         """Start, with a native thread for connections that are being closed."""

@@ -1,14 +1,18 @@
-"""Connections to upstreams: opened, checked and kept by `requests` and urllib3.
+"""Connections to upstreams: opened, pooled and verified by `requests` and urllib3.
 
-They end when the client that they serve leaves; only `upstream` and `exchange` use them.
+The only module that uses private API of these two (listed in tests/upstream/test_connections.py).
+A connection is shut down when the client it is used for disconnects. Only `session` and `http1`
+use this module.
 """
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import ssl
 import struct
+import time
 from typing import Any
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -18,75 +22,130 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import connection
 from urllib3.util import ssl_
+from urllib3.util.connection import create_connection
 
 from llmgate.inbound import disconnect
+from llmgate.trust import name_resolution
 
-_BLOCK = 16384  # bytes that are asked for at once: what a TLS record may have
-_NEARLY = 0.99  # of a limit that is set already: not worth a system call
-_LONGEST = 1e6  # seconds
+# A TLS record has at most 16384 bytes, and OpenSSL's read_ahead is off: a read of this size leaves
+# nothing in the TLS object that a poll of the socket would not show.
+_BLOCK = 16384
+_CLOSE_ENOUGH = 0.99  # of the time-out that is set already: not worth a system call
+_MAX_TIMEOUT = 1e6  # seconds
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Error numbers of a system that refuses sockets, threads or memory."""
+
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def _timeval(seconds: float) -> bytes:
-    """Return *seconds* as the system's struct timeval; nothing would be for ever."""
-    return struct.pack("ll", *divmod(max(1, round(min(seconds, _LONGEST) * 1e6)), 1_000_000))
+    """Return *seconds* as the system's struct timeval; 0 would mean no timeout."""
+    microseconds = max(1, round(min(seconds, _MAX_TIMEOUT) * 1e6))
+    return struct.pack("ll", *divmod(microseconds, 1_000_000))
 
 
 class _Tracked:
-    """A connection that knows for whom it is used, and whether it was used before."""
+    """A connection that knows the client it is used for, and whether it was used before."""
 
     sock: Any
     host: str
+    _dns_host: str
     port: int | None
     default_port: int
-    is_used = False  # it has answered
-    _limit = 0.0  # seconds that a wait may take, as was set last
+    socket_options: Any
+    timeout: Any
+    is_used = False  # a response was received
+    is_truncated = False  # the peer closed TCP without TLS's close_notify
+    _timeout = 0.0  # seconds, as set last; valid for this socket only
     _is_plain = False
-    _client: disconnect.Client | None = None  # whose leaving ends the call
+    _client: disconnect.Client | None = None  # whose disconnect ends the call
     _fd = -1  # the socket that is shut down then
 
     @property
-    def is_connected(self) -> bool:
-        """Return whether a kept connection is open, with nothing on it that nobody asked for."""
-        if self.sock is None:
-            return False
-        poll = disconnect.native("select").poll()
-        poll.register(self.sock.fileno(), select.POLLIN)
-        return not poll.poll(0)
+    def is_idle(self) -> bool:
+        """Return whether a pooled connection is open, with no byte received since its last use."""
+        return self.sock is not None and not self._poll(select.POLLIN, 0)
+
+    # urllib3's pool closes a connection for which this is false instead of reusing it.
+    is_connected = is_idle
+
+    @property
+    def has_pending(self) -> bool:
+        """Return whether the TLS object holds bytes that were not read."""
+        return not self._is_plain and bool(getattr(self.sock, "pending", int)())
 
     @property
     def authority(self) -> str:
-        """Return what the Host header says."""
+        """Return the value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port in (None, self.default_port) else f"{host}:{self.port}"
 
-    def opened(self, timeout: float) -> None:
-        """Let it serve the client of this thread; connect within *timeout* seconds if it is new.
+    def open(self, timeout: float) -> None:
+        """Bind the connection to the client of this thread; connect within *timeout* seconds.
 
-        Raises ClientLeft if the client has left.
+        Raises ClientLeft if the client has disconnected.
         """
-        fresh = self.sock is None
-        if fresh:
+        is_new = self.sock is None
+        if is_new:
             self.timeout = timeout
-            self.connect()  # type: ignore[attr-defined]
-            self._limit = 0.0
+            self._connect()
+            self._timeout = 0.0
+            self.is_truncated = False
             self._is_plain = type(self.sock) is disconnect.native("socket").socket
             if self._is_plain:
                 self.sock.settimeout(None)
+            if hasattr(self.sock, "suppress_ragged_eofs"):
+                self.sock.suppress_ragged_eofs = False  # an EOF without close_notify is an error
         client = disconnect.current()
         if client is not None:
             self._client, self._fd = client, self.sock.fileno()
-            client.watch(self._fd, fresh)
+            client.watch(self._fd, is_new)
 
-    def limit(self, seconds: float) -> None:
-        """Let no wait take longer than *seconds*; raises TimeoutError if there are none.
+    def _connect(self) -> None:
+        """Connect, the TLS handshake included."""
+        try:
+            self.connect()  # type: ignore[attr-defined]
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from error
 
-        A plain socket is told so itself: Python would ask before each call whether it has to wait.
+    def _new_conn(self) -> socket.socket:
+        """Return a socket connected within `timeout` seconds in all, the name's look-up included.
+
+        urllib3's own has no limit for the look-up, and its time-out holds for each address.
+        """
+        end = time.monotonic() + self.timeout
+        try:
+            addresses = name_resolution.resolve(
+                self._dns_host, self.port or self.default_port, self.timeout
+            )
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        failure: OSError = TimeoutError()
+        for address in addresses:
+            try:
+                return create_connection(
+                    address, max(0.001, end - time.monotonic()), None, self.socket_options
+                )
+            except OSError as error:
+                failure = error
+        if failure.errno in EXHAUSTED:
+            raise failure
+        if isinstance(failure, TimeoutError):
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from failure
+        raise urllib3.exceptions.NewConnectionError(self, str(failure)) from failure  # type: ignore[arg-type]
+
+    def set_timeout(self, seconds: float) -> None:
+        """Let no wait take longer than *seconds*; raises TimeoutError if that is not positive.
+
+        A plain socket gets it as a socket option: Python would poll before each call.
         """
         if seconds <= 0:
             raise TimeoutError
-        if _NEARLY * self._limit <= seconds <= self._limit:
+        if _CLOSE_ENOUGH * self._timeout <= seconds <= self._timeout:
             return
-        self._limit = seconds
+        self._timeout = seconds
         if not self._is_plain:
             self.sock.settimeout(seconds)
             return
@@ -94,27 +153,71 @@ class _Tracked:
             self.sock.setsockopt(socket.SOL_SOCKET, option, _timeval(seconds))
 
     def receive(self) -> bytes:
-        """Return what has come, after waiting for at least a byte; nothing at the end."""
+        """Return received bytes, waiting for at least one; empty at the end of the connection."""
         try:
             return self.sock.recv(_BLOCK)  # type: ignore[no-any-return]
         except BlockingIOError as error:
             raise TimeoutError from error
+        except ssl.SSLEOFError:
+            self.is_truncated = True
+            return b""
 
     def send(self, data: memoryview) -> int:
-        """Send some of *data*, after waiting for room; return how many bytes went out."""
+        """Send some of *data*, waiting for buffer space; return the number of bytes."""
         try:
             return self.sock.send(data)  # type: ignore[no-any-return]
         except BlockingIOError as error:
             raise TimeoutError from error
 
+    def receive_now(self) -> bytes | None:
+        """Return received bytes without waiting, None if there are none; empty at the end."""
+        try:
+            if self._is_plain:
+                return self.sock.recv(_BLOCK, socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+            self._set_nonblocking()
+            return self.sock.recv(_BLOCK)  # type: ignore[no-any-return]
+        except _WOULD_BLOCK:
+            return None
+        except ssl.SSLEOFError:
+            self.is_truncated = True
+            return b""
+
+    def send_now(self, data: memoryview) -> int:
+        """Send what fits into the buffer without waiting; return the number of bytes."""
+        try:
+            if self._is_plain:
+                return self.sock.send(data, socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+            self._set_nonblocking()
+            return self.sock.send(data)  # type: ignore[no-any-return]
+        except _WOULD_BLOCK:
+            return 0
+
+    def _set_nonblocking(self) -> None:
+        """Let TLS sockets and gevent's not wait, until `set_timeout` is called."""
+        if self._timeout:
+            self._timeout = 0.0
+        self.sock.settimeout(0.0)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until bytes can be sent or were received; raises TimeoutError after *seconds*."""
+        if seconds <= 0 or not self._poll(select.POLLIN | select.POLLOUT, seconds):
+            raise TimeoutError
+
+    def _poll(self, events: int, seconds: float) -> bool:
+        """Return whether one of *events*, or the end of the connection, occurs in *seconds*."""
+        # gevent's poll switches to other greenlets, which a look without a wait must not.
+        poll = select.poll() if seconds else disconnect.native("select").poll()
+        poll.register(self.sock.fileno(), events)
+        return bool(poll.poll(min(seconds, _MAX_TIMEOUT) * 1000))
+
     def close(self) -> None:
-        """Close."""
-        self.unwatch()
+        """Close it, after the client is unbound: its number may then be another connection's."""
+        self.release_client()
         self.is_used = False
         super().close()  # type: ignore[misc]
 
-    def unwatch(self) -> None:
-        """Note that the call is over: the client may leave."""
+    def release_client(self) -> None:
+        """Unbind it from its client: the call is over."""
         client, self._client = self._client, None
         if client is not None:
             client.unwatch(self._fd)
@@ -131,23 +234,23 @@ class _SecureConnection(_Tracked, connection.HTTPSConnection):  # type: ignore[m
 Connection: TypeAlias = _Connection | _SecureConnection
 
 
-class _Keeping:
-    """What is asked of a pool."""
+class _PoolAccess:
+    """Take connections from a urllib3 pool and put them back."""
 
-    def taken(self, fresh: bool) -> Connection:
-        """Return a connection, an open one if there is one and it need not be *fresh*."""
-        return self._new_conn() if fresh else self._get_conn()  # type: ignore[attr-defined, no-any-return]
+    def take(self, is_new: bool) -> Connection:
+        """Return a connection: a new one if *is_new*, else an idle one if there is one."""
+        return self._new_conn() if is_new else self._get_conn()  # type: ignore[attr-defined, no-any-return]
 
-    def given(self, connection: Connection) -> None:
-        """Keep *connection* for a next call."""
+    def put(self, connection: Connection) -> None:
+        """Keep *connection* for a later call."""
         self._put_conn(connection)  # type: ignore[attr-defined]
 
 
-class _Pool(_Keeping, urllib3.HTTPConnectionPool):
+class _Pool(_PoolAccess, urllib3.HTTPConnectionPool):
     ConnectionCls = _Connection  # type: ignore[assignment]
 
 
-class _SecurePool(_Keeping, urllib3.HTTPSConnectionPool):
+class _SecurePool(_PoolAccess, urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection  # type: ignore[assignment]
 
 
@@ -155,14 +258,14 @@ Pool: TypeAlias = _Pool | _SecurePool
 
 
 class Adapter(HTTPAdapter):
-    """The pools of `requests`, with its certificates, for connections of ours."""
+    """The pools of `requests`, with its certificates, for the connections above."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
     def pool(self, origin: str) -> Pool:
-        """Return the connections to *origin*, its certificate checked."""
+        """Return the pool for *origin*, certificates verified."""
         request = requests.Request("GET", origin).prepare()
         pool = self.get_connection_with_tls_context(request, verify=True)
         self.cert_verify(pool, origin, verify=True, cert=None)  # type: ignore[no-untyped-call]
@@ -170,9 +273,9 @@ class Adapter(HTTPAdapter):
         return pool
 
     def pinned(self, origin: str, address: str) -> Pool:
-        """Return new connections to *origin* that go to *address*, whatever its name resolves to.
+        """Return a pool of new connections to *origin* at the IP *address*.
 
-        The certificate is checked against the name.
+        The certificate is verified against the name.
         """
         parts = urlsplit(origin)
         pool: Pool = _Pool(address, parts.port or 80, maxsize=1)
@@ -188,9 +291,9 @@ class Adapter(HTTPAdapter):
         return pool
 
 
-def cooperate() -> None:
-    """Make TLS contexts of the class that `ssl` has by now, which gevent replaces.
+def use_patched_ssl() -> None:
+    """Make urllib3 use the TLS context class that gevent has put into `ssl`.
 
-    urllib3 took the earlier one when it was imported, and that calls itself for ever.
+    urllib3 bound the original at import, whose setters recurse for ever once `ssl` is patched.
     """
     ssl_.SSLContext = ssl.SSLContext  # type: ignore[assignment]

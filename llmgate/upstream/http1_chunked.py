@@ -1,25 +1,35 @@
-"""HTTP/1.1's chunked transfer coding -> bytes: all that one read brought, at once.
+"""Decode HTTP/1.1's chunked transfer coding: all the content of one read at once.
 
-`http.client` gives one chunk a call, and a stream of events has one event a chunk: taking the
-framing off whole reads costs a burst of small events a tenth of that (bench/README.md).
+`http.client` returns one chunk per call, and a stream of events has one event per chunk: decoding
+whole reads costs a burst of small events a tenth of that (bench/README.md).
 Source: https://www.rfc-editor.org/rfc/rfc9112#section-7.1
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from llmgate import errors
+from llmgate.upstream.http1_head import IncompleteError
+from llmgate.upstream.http1_head import ProtocolError
 
-_LONGEST_LINE = 4096
+MAX_LINE = 4096
+"""The maximum length of a line of the framing (chunk size, trailer) in bytes."""
+
+MAX_TRAILERS = 16384
+"""The maximum size of all trailers in bytes; they are ignored."""
+
 _SHORT_LINE = 10
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 
 
 def decoded(reads: Iterable[bytes], frame: Frame | None = None) -> Iterator[bytes]:
     """Yield the content in *reads*, cut as they are; ends after the last chunk and its trailers.
 
-    Raises CutShort if the reads end before, BadUpstream if the framing makes no sense.
+    Raises IncompleteError if the reads end before, ProtocolError if the framing is invalid.
     """
     frame = frame or Frame()
     for data in reads:
@@ -28,24 +38,26 @@ def decoded(reads: Iterable[bytes], frame: Frame | None = None) -> Iterator[byte
             yield content
         if frame.done:
             return
-    raise errors.CutShort("The upstream's answer ended before it was complete.")
+    raise IncompleteError("connection closed before the last chunk")
 
 
 class Frame:
-    """Where in the framing the bytes are."""
+    """The position in the framing."""
 
     def __init__(self) -> None:
         self.done = False
-        self.has_more = False  # something came behind the end
-        self._rest = b""  # of a line that is not whole yet
+        self.has_surplus = False  # bytes were received behind the end
+        self.is_strict = True  # each line was exactly as RFC 9112 requires
+        self._partial = b""  # the beginning of an incomplete line
         self._left = 0  # bytes of content until the end of the chunk
         self._closing = False  # the line break after a chunk is due
         self._trailers = False  # the last chunk was seen
+        self._trailer_bytes = 0
 
     def content(self, data: bytes) -> bytes:
         """Return the content in *data*, the next bytes."""
-        if self._rest:
-            data, self._rest = self._rest + data, b""
+        if self._partial:
+            data, self._partial = self._partial + data, b""
         found: list[bytes] = []
         at, size = 0, len(data)
         while at < size and not self.done:
@@ -59,58 +71,61 @@ class Frame:
             if not (self._closing or self._trailers):
                 at = _whole(data, at, found)
             end = data.find(b"\n", at)
+            if (end if end >= 0 else size) - at > MAX_LINE:
+                raise ProtocolError(f"line of the chunked encoding longer than {MAX_LINE} bytes")
             if end < 0:
-                self._keep(data[at:])
+                self._partial = data[at:]
                 break
-            self._line(data[at:end].rstrip(b"\r"))
+            self._line(data[at:end])
             at = end + 1
-        self.has_more = self.done and at < size
+        self.has_surplus = self.done and at < size
         return found[0] if len(found) == 1 else b"".join(found)
 
-    def _keep(self, rest: bytes) -> None:
-        """Keep the *rest* of a read until its line is whole."""
-        if len(rest) > _LONGEST_LINE:
-            raise _senseless()
-        self._rest = rest
-
     def _line(self, line: bytes) -> None:
-        """Take one *line* of the framing: a chunk's size, the end of one, a trailer."""
+        """Process one *line* of the framing with its CR: a chunk's size or end, a trailer."""
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        else:
+            self.is_strict = False
         if self._trailers:
-            self.done = not line
+            self._trailer(line)
         elif self._closing:
             if line:
-                raise _senseless()
+                raise ProtocolError("chunk longer than its size")
             self._closing = False
         else:
-            self._left = _size(line)
+            self._left = self._size(line)
             self._trailers = not self._left
+
+    def _trailer(self, line: bytes) -> None:
+        """Skip a trailer; an empty *line* is the end."""
+        self.done = not line
+        self._trailer_bytes += len(line)
+        if self._trailer_bytes > MAX_TRAILERS:
+            raise ProtocolError(f"more than {MAX_TRAILERS} bytes of trailers")
+        if line and not _TRAILER.fullmatch(line):
+            self.is_strict = False
+
+    def _size(self, line: bytes) -> int:
+        """Return the size in a chunk's first *line*; extensions and padding are ignored."""
+        if not _SIZE_LINE.fullmatch(line):
+            self.is_strict = False
+        digits = line.partition(b";")[0].rstrip(b" \t")
+        if not _SIZE.fullmatch(digits):
+            raise ProtocolError("invalid chunk size")
+        return int(digits, 16)
 
 
 def _whole(data: bytes, at: int, found: list[bytes]) -> int:
-    """Put the content of the chunks that *data* has from *at* into *found*, as far as they are
-    whole and framed as most are; return where the others begin."""
+    """Append the content of the complete, plainly framed chunks of *data* from *at* to *found*;
+    return the position of the first other chunk."""
     while True:
         end = data.find(b"\r\n", at, at + _SHORT_LINE)
         digits = data[at:end]
-        if end < 0 or not digits.isalnum():
+        if end < 0 or not _SIZE.fullmatch(digits):
             return at
-        stop = end + 2 + _size(digits)
+        stop = end + 2 + int(digits, 16)
         if stop == end + 2 or data[stop : stop + 2] != b"\r\n":
             return at
         found.append(data[end + 2 : stop])
         at = stop + 2
-
-
-def _size(line: bytes) -> int:
-    """Return the size that a chunk's first *line* gives, extensions left out."""
-    digits = line if line.isalnum() else line.partition(b";")[0].strip()
-    if not digits.isalnum():
-        raise _senseless()
-    try:
-        return int(digits, 16)
-    except ValueError as error:
-        raise _senseless() from error
-
-
-def _senseless() -> errors.BadUpstream:
-    return errors.BadUpstream("The upstream's chunked answer makes no sense.")

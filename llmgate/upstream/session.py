@@ -9,16 +9,14 @@ import functools
 import io
 import math
 import re
-import ssl
 import urllib.parse
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import NamedTuple
 from typing import Protocol
 
-import requests
 import urllib3
-from urllib3.util.ssl_match_hostname import CertificateError
 
 from llmgate import errors
 from llmgate.contract import Answer
@@ -28,6 +26,7 @@ from llmgate.inbound import disconnect
 from llmgate.upstream import connections
 from llmgate.upstream import http1
 from llmgate.upstream import http1_head
+from llmgate.upstream import transport_errors
 from llmgate.upstream.excerpt import ResponseExcerpt
 
 CONNECT_TIMEOUT = 5.0
@@ -44,20 +43,13 @@ _UNQUOTED = "!$&'()*+,;=:@/?%"  # beside letters, digits and -._~
 _ONCE = {name.lower(): name for name in ("Host", "Accept-Encoding", "User-Agent", "Content-Length")}
 _MOST_ORIGINS = 64
 _MOST_URLS = 256
-_FAILURES = (
-    urllib3.exceptions.HTTPError,
-    requests.RequestException,
-    OSError,
-    EOFError,
-    CertificateError,
-)
-_UNTRUSTED = (urllib3.exceptions.SSLError, ssl.SSLError, CertificateError)
-_NEVER_CONNECTED = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.LocationValueError,
-    requests.exceptions.InvalidURL,
-)
+
+
+class _Limits(NamedTuple):
+    """The time limits of a call."""
+
+    timeout: float  # seconds between two reads
+    remaining: Callable[[], float]  # seconds until the request's deadline
 
 
 class Session:
@@ -86,8 +78,8 @@ class Session:
             call = call._replace(headers={**call.headers, **own})
         try:
             return self._send(call, timeout, address, remaining)
-        except http1.Stale:  # once more on a new connection: not a byte of an answer had come
-            return self._send(call, timeout, address, remaining, fresh=True)
+        except http1.Stale:  # safe to repeat: not a byte of a response was received
+            return self._send(call, timeout, address, remaining, is_new=True)
 
     def _send(
         self,
@@ -95,12 +87,12 @@ class Session:
         timeout: float,
         address: str | None,
         remaining: Callable[[], float],
-        fresh: bool = False,
+        is_new: bool = False,
     ) -> Answer:
-        """Return the answer to *call*; raises exchange.Stale if a kept connection gives none.
+        """Return the response to *call*; raises http1.Stale if a pooled connection was closed.
 
-        No redirects (they would carry x-api-key along), no retries (dispatch decides), no
-        environment (proxies and ~/.netrc would replace what the configuration says).
+        No redirects (they would leak x-api-key), no retries (the pipeline decides), no
+        environment (proxies and ~/.netrc would override the configuration).
         """
 
         def patience() -> float:
@@ -111,15 +103,17 @@ class Session:
         origin, target = _parts(call.url)
         try:
             pool = self._adapter.pinned(origin, address) if address else self._pool(origin)
-            made = http1.Exchange(pool.taken(fresh), patience, pool.given)
-            with made.until_answered():
-                headers = {"Host": made.open(min(CONNECT_TIMEOUT, seconds)), **headers}
-                asked = http1_head.request(call.method, target, headers)
-                made.ask(asked, _from_the_start(call.data))
-                head = made.head(call.method)
-        except _FAILURES as error:
-            raise disconnect.reason() or _of_connection(error, seconds) from error
-        return _answer(made, head)
+            exchange = http1.Exchange(pool.take(is_new), patience, pool.put)
+            with exchange.until_answered():
+                headers = {"Host": exchange.open(min(CONNECT_TIMEOUT, seconds)), **headers}
+                head = http1_head.request(call.method, target, headers)
+                exchange.send(head, _rewound(call.data))
+                answered = exchange.read_head(call.method)
+        except transport_errors.FAILURES as error:
+            raise disconnect.reason() or transport_errors.before_response(
+                error, timeout, remaining()
+            ) from error
+        return _answer(exchange, answered, _Limits(timeout, remaining))
 
     def _pool(self, origin: str) -> connections.Pool:
         """Return the connections to *origin*."""
@@ -133,7 +127,7 @@ class Session:
 
 @functools.lru_cache(_MOST_URLS)
 def _parts(url: str) -> tuple[str, str]:
-    """Return the origin of *url*, and what of it stands in a request."""
+    """Return the origin of *url*, and its request target."""
     scheme, _, rest = url.partition("#")[0].partition("://")
     host, _, target = rest.partition("/")
     target = _BARE_PERCENT.sub("%25", f"/{target}")
@@ -141,12 +135,12 @@ def _parts(url: str) -> tuple[str, str]:
 
 
 def _headers(call: Call) -> dict[str, str]:
-    """Return the headers of *call*, completed; raises InvalidRequest for what they cannot hold."""
+    """Return the headers of *call*, completed; raises InvalidRequest for invalid characters."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "llmgate"}
     for name, value in call.headers.items():
         if _ILLEGAL.search(value) or not _NAME.fullmatch(name):
             raise errors.InvalidRequest(
-                f"The header {_ILLEGAL.sub('?', name)} would hold a character that headers cannot.",
+                f"Header '{_ILLEGAL.sub('?', name)}' contains invalid characters.",
                 param="extra_headers",
             )
         headers[_ONCE.get(name.lower(), name)] = value
@@ -155,8 +149,8 @@ def _headers(call: Call) -> dict[str, str]:
     return headers
 
 
-def _from_the_start(data: bytes | SpooledFile) -> bytes | SpooledFile:
-    """Return *data*, rewound: an attempt before may have read it."""
+def _rewound(data: bytes | SpooledFile) -> bytes | SpooledFile:
+    """Return *data* from its start: an earlier attempt may have read it."""
     if not isinstance(data, bytes):
         data.rewind()
     return data
@@ -198,39 +192,41 @@ class DeadlineSession:
         return self._excerpt.record_response(answer)
 
 
-def _answer(made: http1.Exchange, head: http1_head.Head) -> Answer:
-    """Return what *made* comes to as an answer."""
-    pieces = _pieces(made, head)
-    return Answer(head.status, head.headers, pieces, made.close, lambda: made.finish(pieces))
+def _answer(exchange: http1.Exchange, head: http1_head.Head, limits: _Limits) -> Answer:
+    """Return the response of *exchange*, its body not yet read."""
+    pieces = _pieces(exchange, head, limits)
+    return Answer(
+        head.status, head.headers, pieces, exchange.close, lambda: exchange.finish(pieces)
+    )
 
 
-def _pieces(made: http1.Exchange, head: http1_head.Head) -> Iterator[bytes]:
-    """Yield the body as it arrives; raises CutShort, UpstreamTimeout, BadUpstream."""
-    body = made.body(head)
+def _pieces(exchange: http1.Exchange, head: http1_head.Head, limits: _Limits) -> Iterator[bytes]:
+    """Yield the decoded body as it arrives; raises CutShort, UpstreamTimeout, BadUpstream."""
+    body = exchange.body(head)
     try:
-        yield from body if head.coding == "identity" else _unpacked(body, head.coding)
+        yield from body if head.coding == "identity" else _decompressed(body, head.coding)
     except (TimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
-        raise _silent(None) from error
+        raise transport_errors.timed_out(limits.timeout, limits.remaining()) from error
     except urllib3.exceptions.DecodeError as error:
-        raise errors.BadUpstream("The upstream's answer could not be decompressed.") from error
-    except errors.CutShort as error:
-        raise disconnect.reason() or error from error
+        raise errors.BadUpstream("The upstream's response could not be decompressed.") from error
+    except http1_head.IncompleteError as error:
+        raise disconnect.reason() or transport_errors.incomplete(str(error)) from error
+    except http1_head.ProtocolError as error:
+        raise transport_errors.invalid(error) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise disconnect.reason() or errors.CutShort(
-            "The upstream's answer ended before it was complete."
-        ) from error
+        raise disconnect.reason() or transport_errors.incomplete("connection reset") from error
 
 
-def _unpacked(body: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Yield the content of *body*, which is compressed; urllib3 knows how."""
+def _decompressed(body: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    """Yield the content of the compressed *body*, by urllib3's decoders."""
     raw = urllib3.HTTPResponse(
-        io.BufferedReader(_Packed(body)), {"content-encoding": coding}, preload_content=False
+        io.BufferedReader(_BodyFile(body)), {"content-encoding": coding}, preload_content=False
     )
     while piece := raw.read1(_BLOCK, decode_content=True):
         yield piece
 
 
-class _Packed(io.RawIOBase):
+class _BodyFile(io.RawIOBase):
     """The pieces of a body as a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -241,7 +237,7 @@ class _Packed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Put what fits of the next piece into *buffer*; return how much that is."""
+        """Read into *buffer*; return the number of bytes."""
         piece = self._piece or next(self._pieces, b"")
         size = min(len(piece), len(buffer))
         buffer[:size], self._piece = piece[:size], piece[size:]
@@ -256,26 +252,10 @@ def body(answer: Answer, limit: int = LARGEST_BODY) -> bytes:
             size += len(piece)
             if size > limit:
                 raise errors.BadUpstream(
-                    f"The upstream's answer has more than {limit} bytes.", code="response_too_large"
+                    f"The upstream's response is larger than {limit} bytes.",
+                    code="response_too_large",
                 )
             pieces.append(piece)
     finally:
         answer.close()
     return b"".join(pieces)
-
-
-def _silent(timeout: float | None) -> errors.UpstreamTimeout:
-    length = f"for {timeout:.3g} s" if timeout else "for too long, or too slow"
-    return errors.UpstreamTimeout(f"The upstream was silent {length}.")
-
-
-def _of_connection(error: Exception, timeout: float) -> errors.GateError:
-    """Return what an *error* before any answer is: never connected, not trusted, silent, lost."""
-    if isinstance(error, _UNTRUSTED):
-        return errors.BadUpstream(
-            "The upstream's TLS certificate or handshake was not accepted.",
-            code="upstream_tls_error",
-        )
-    if isinstance(error, _NEVER_CONNECTED):
-        return errors.Unreachable("The upstream could not be reached. Try again later.")
-    return _silent(timeout) if isinstance(error, TimeoutError) else http1_head.no_answer()

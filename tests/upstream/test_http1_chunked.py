@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate import errors
 from llmgate.upstream import http1_chunked
+from llmgate.upstream import http1_head
 
 
 def framed(chunks: Iterable[bytes], trailers: bytes = b"") -> bytes:
@@ -46,26 +46,63 @@ def test_extensions_of_a_chunk_are_left_out() -> None:
 
 @pytest.mark.parametrize("at", range(len(framed([b"hello"]))))
 def test_an_end_before_the_last_chunk_is_a_cut(at: int) -> None:
-    with pytest.raises(errors.CutShort):
+    with pytest.raises(http1_head.IncompleteError):
         list(http1_chunked.decoded([framed([b"hello"])[:at]]))
 
 
 @pytest.mark.parametrize(
-    "stream",
+    ("stream", "cause"),
     [
-        b"xyz\r\n",
-        b"-5\r\nhello\r\n",
-        b"_5\r\nhello",
-        b"0x5\r\nhello\r\n",
-        b"\r\n",
-        b"2\r\nabc\r\n",
-        b"1" * 5000,
-        b"2;" + b"x" * 5000,
+        (b"xyz\r\n", "invalid chunk size"),
+        (b"-5\r\nhello\r\n", "invalid chunk size"),
+        (b"_5\r\nhello", "invalid chunk size"),
+        (b"0x5\r\nhello\r\n", "invalid chunk size"),
+        (b" 5\r\nhello\r\n", "invalid chunk size"),
+        (b"5\r\r\nhello\r\n", "invalid chunk size"),
+        (b"\r\n", "invalid chunk size"),
+        (b"f" * 16 + b"\r\n", "invalid chunk size"),
+        (b"2\r\nabc\r\n", "chunk longer than its size"),
+        (b"1" * 5000, "longer than 4096 bytes"),
+        (b"2;" + b"x" * 5000, "longer than 4096 bytes"),
+        (b"0\r\nX: " + b"x" * 4094, "longer than 4096 bytes"),
+        (b"0\r\n" + b"X: trailer\r\n" * 2000, "more than 16384 bytes of trailers"),
     ],
 )
-def test_framing_without_sense_is_refused(stream: bytes) -> None:
-    with pytest.raises(errors.BadUpstream):
+def test_invalid_framing_is_refused_with_its_cause(stream: bytes, cause: str) -> None:
+    with pytest.raises(http1_head.ProtocolError, match=cause):
         list(http1_chunked.decoded([stream]))
+
+
+@pytest.mark.parametrize("size", [1, 4096, 65536])
+def test_a_line_may_have_its_longest_length_however_it_is_cut(size: int) -> None:
+    line = b"2;" + b"x" * (http1_chunked.MAX_LINE - 3) + b"\r\n"
+
+    got = b"".join(http1_chunked.decoded(cut(line + b"ok\r\n0\r\n\r\n", size)))
+
+    assert got == b"ok"
+    with pytest.raises(http1_head.ProtocolError):
+        list(http1_chunked.decoded(cut(b"2;" + line[1:] + b"ok\r\n0\r\n\r\n", size)))
+
+
+@pytest.mark.parametrize(
+    ("stream", "is_strict"),
+    [
+        (b"2\r\nok\r\n0\r\n\r\n", True),
+        (b"2;a=b\r\nok\r\n00\r\nX: y\r\n\r\n", True),
+        (b"2 \r\nok\r\n0\r\n\r\n", False),
+        (b"2\nok\r\n0\r\n\r\n", False),
+        (b"2\r\nok\n0\r\n\r\n", False),
+        (b"2\r\nok\r\n0\r\n\n", False),
+        (b"2\r\nok\r\n0\r\nno trailer\r\n\r\n", False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 100])
+def test_lenient_framing_is_noted(stream: bytes, is_strict: bool, size: int) -> None:
+    frame = http1_chunked.Frame()
+
+    got = b"".join(http1_chunked.decoded(cut(stream, size), frame))
+
+    assert (got, frame.is_strict) == (b"ok", is_strict)
 
 
 def test_chunks_after_one_that_is_framed_otherwise_are_read() -> None:
@@ -82,4 +119,4 @@ def test_what_follows_the_end_is_noticed(more: bytes, wanted: bool) -> None:
 
     got = b"".join(http1_chunked.decoded([b"2\r\nok\r\n0\r\n\r\n" + more], frame))
 
-    assert (got, frame.has_more) == (b"ok", wanted)
+    assert (got, frame.has_surplus) == (b"ok", wanted)
