@@ -43,10 +43,11 @@ DEFAULTS: Mapping[str, Any] = {
     "whole": _SETTINGS.beats.whole,
     "weight": 1,
 }
-"""What holds where nothing is said, by the option's name."""
+"""The default of each option, by its name."""
 
 _TYPES = {
     "flag": "true or false",
+    "boolean": "true or false",
     "count": "whole number",
     "integer": "whole number",
     "amount": "number",
@@ -75,7 +76,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _about(schema: Mapping[str, Any]) -> str:
-    """Return what an option does, empty if the schema does not say."""
+    """Return what an option does, empty if the schema has no description."""
     refused = schema.get("unsupported", ())
     choices = [each for each in schema.get("enum", ()) if each and each not in refused]
     words = f" One of {code(choices)}." if choices else ""
@@ -107,13 +108,13 @@ def _options(node: Mapping[str, Any], above: str) -> Iterator[Row]:
 
 
 _PLAIN = {
-    "top_p": "Defaults for requests, as any other body parameter that is written here.",
+    "top_p": "Defaults for requests, like every other body parameter here.",
     "max_tokens": "Shown at /model/info.",
 }
-"""What the options do that the schema leaves without a word, by the first of them."""
+"""What the options without a description do, by the first of them."""
 
 
 def _default(name: str) -> str:
-    """Return what holds where the option called *name* is not set, empty if that is nothing."""
+    """Return the default of the option called *name*, empty if there is none."""
     default = DEFAULTS.get(name, "")
     return f"{default:g}" if isinstance(default, float) else f"{default}"

@@ -1,6 +1,6 @@
-"""Writes the tables of docs/ that say what the code says, between their markers.
+"""Generates the tables of docs/ from the code, between their markers.
 
-Run it with the Python of a venv that llmgate's needs are installed in:
+Run it with the Python of a venv in which llmgate is installed:
 
     python .ci/docs_tables.py
 """
@@ -163,7 +163,7 @@ def resources() -> str:
         found.setdefault(row.path.split("/")[0], []).append(words)
     kept = openai_resources.KEPT_BY
     rows = ((f"`{n}`", "<br>".join(found[n]), code(kept.get(n, ()))) for n in sorted(found))
-    return table(("resource", "methods and paths", "kept by, if it says so"), rows)
+    return table(("resource", "methods and paths", "setting"), rows)
 
 
 # -- design

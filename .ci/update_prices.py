@@ -54,7 +54,7 @@ PROVIDERS = {
 FIELDS = {
     "input_mtok": ("input_cost_per_token", 1_000_000),
     "output_mtok": ("output_cost_per_token", 1_000_000),
-    "output_image_mtok": ("output_cost_per_token", 1_000_000),  # no usage tells it apart
+    "output_image_mtok": ("output_cost_per_token", 1_000_000),  # no usage report distinguishes it
     "cache_read_mtok": ("cache_read_input_token_cost", 1_000_000),
     "cache_write_mtok": ("cache_creation_input_token_cost", 1_000_000),
     "cache_write_1h_mtok": ("cache_creation_input_token_cost_above_1hr", 1_000_000),
@@ -67,7 +67,7 @@ FIELDS = {
 """The source's price -> LiteLLM's, and how many units the source's is for."""
 
 LEFT_OUT = {
-    "anthropic": r"claude-(2|v1|[4-9])|.*\.",  # claude-4-opus is no name of theirs
+    "anthropic": r"claude-(2|v1|[4-9])|.*\.",  # claude-4-opus is not one of their names
     "azure": r"o\d|text-|(ada|babbage|curie|davinci|wizard)|.*:free",  # the former are OpenAI's
     "cerebras": r"cerebras[/:]",
     "google": r"gemma|gemini-(1|pro$|pro-1|flash-1)|.*(live|native-audio|omni|robotics|:thinking)"

@@ -25,7 +25,7 @@ session.mount("http://", HTTPAdapter(pool_connections=8, pool_maxsize=64))
 
 @app.post("/v1/chat/completions")
 def chat() -> Response:
-    """Pass a chat on."""
+    """Forward a chat."""
     data = request.get_data()
     stream = json.loads(data).get("stream")
     answer = session.post(
@@ -46,5 +46,5 @@ def chat() -> Response:
 
 @app.get("/health")
 def health() -> str:
-    """Say that it serves."""
+    """Return 200."""
     return "ok"

@@ -1,4 +1,4 @@
-"""The gateways that are compared: how each is installed, started and asked, else as it comes."""
+"""The gateways that are compared: how each is installed, started and called."""
 
 import json
 import shutil
@@ -48,7 +48,7 @@ http {{
 PORTKEY = {
     "private": True,
     "dependencies": {"@portkey-ai/gateway": "^1.15.2"},
-    "overrides": {"@hono/node-server": "1.14.0"},  # with later ones it fails at every stream
+    "overrides": {"@hono/node-server": "1.14.0"},  # with later ones every stream fails
 }
 
 
@@ -198,7 +198,7 @@ GATEWAYS = {
     "floor": Gateway(install_ours, start_floor, _THREADS, health="/health"),
     "floor[gevent]": Gateway(_gevents, start_floor, _GREENLETS, health="/health"),
 }
-"""By their names; the floors only if they are asked for."""
+"""By their names; the floors only if `--only` names them."""
 
 PEERS = [name for name in GATEWAYS if not name.startswith("floor")]
 

@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     status: int  # 0: the connection ended before the answer did
     chunks: int
     added: float  # seconds until the answer (a stream's first chunk) that the provider did not take
-    end: str = ""  # the end of an answer that is no success
+    end: str = ""  # the end of an error response
 
 
 def chat(words: str, stream: bool = False, turns: int = 0) -> bytes:
@@ -65,7 +65,7 @@ def _tool(number: int) -> dict[str, object]:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that asks one thing after another."""
+    """A connection that sends one request after another."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin."""
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         return self.answer
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Receive data."""
         self.come += data
         if self.answer is None or self.answer.done():
             return
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
             self.answer.set_result(self._seen())
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Give up what was asked."""
+        """Abandon the request."""
         if self.answer and not self.answer.done():
             self.answer.set_result(Seen(0, self.come.count(b"data: {"), 0, repr(error)))
 

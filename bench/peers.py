@@ -31,7 +31,7 @@ SPACED = 50
 
 
 class Scenario(NamedTuple):
-    """What is asked to see the CPU that it costs."""
+    """A request whose CPU is measured."""
 
     body: bytes
     connections: int
@@ -69,7 +69,7 @@ def sizes(folder: Path) -> tuple[float, float]:
 
 
 def succeeded(name: str, found: list[load.Seen], chunks: int = 0) -> list[load.Seen]:
-    """Return *found*; ends the program if any was no success, or lost chunks."""
+    """Return *found*; ends the program if any failed or lost chunks."""
     bad = [seen for seen in found if seen.status != 200 or seen.chunks < chunks]
     if bad:
         raise SystemExit(f"{name}: {len(bad)} of {len(found)} failed, such as {bad[0]}")

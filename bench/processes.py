@@ -29,7 +29,7 @@ class Running(NamedTuple):
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -120,7 +120,7 @@ class Limit(NamedTuple):
         return int((self.path / self.peak_file).read_text()) / 2**20
 
     def kills(self) -> int:
-        """Return how many of its processes were killed for want of memory."""
+        """Return how many of its processes were killed because memory ran out."""
         lines = (self.path / self.events_file).read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 

@@ -1,8 +1,8 @@
-"""Whether memory stays flat: requests, hang-ups, upstream failures, uploads, many of each.
+"""Whether memory stays flat: requests, disconnects, upstream failures, uploads, many of each.
 
 python bench/soak.py [--scale 0.01] [--worker gevent]      one JSON line a step, then a verdict
 
-The whole is 100,000 requests, 10,000 hang-ups, 2,000 upstream failures and 500 uploads of 25 MB.
+The whole is 100,000 requests, 10,000 disconnects, 2,000 upstream failures and 500 uploads of 25 MB.
 After WARM, a twentieth of it at every scale, the workers may grow by no more than ALLOWED: until
 then they load what they need, and their heaps come to the size of the largest uploads at a time.
 """
@@ -48,7 +48,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 def body(user: str, **over: object) -> bytes:
-    """Return a chat request by *user*, which tells the upstream what to play."""
+    """Return a chat request by *user*, which selects the upstream's answer."""
     said = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "user": user}
     return json.dumps({**said, **over}).encode()
 
@@ -80,15 +80,15 @@ class Client:
         assert reply.status == wanted, reply.status
 
     def request(self) -> None:
-        """Ask and be answered."""
+        """Send a request and read the answer."""
         self.post(CHAT, body("request"), HEADERS, 200)
 
     def failure(self) -> None:
-        """Ask for what fails upstream."""
+        """Send a request that fails upstream."""
         self.post(CHAT, body("failure"), HEADERS, 400)
 
     def hangup(self) -> None:
-        """Leave in the middle of a stream."""
+        """Disconnect in the middle of a stream."""
         with asked(self.gate.url + CHAT, json.loads(body("hangup", stream=True))) as sock:
             sock.recv(100)
 
@@ -146,7 +146,7 @@ def main() -> int:
     with Upstream() as up, Gateway(config_for(up, num_retries=0), env=env, workers=2) as gate:
         up.answers = played
         found = soak(gate, up, given.scale)
-    quarter = STEPS // 4  # medians: an upload's peak is no growth
+    quarter = STEPS // 4  # medians: an upload's peak does not count
     grown = statistics.median(found[-quarter:]) - statistics.median(found[:quarter])
     verdict = {"worker": given.worker, "scale": given.scale, "grown_mb": round(grown / 2**20, 2)}
     print(json.dumps({**verdict, "flat": grown <= ALLOWED}))

@@ -4,7 +4,7 @@
 
 Words in the prompt say how: `d100` waits 100 ms before it answers, `n500` streams 500 chunks, `i20`
 leaves 20 ms between them. The text of an answer begins with `@RECEIVED,SENT;`, the microseconds of
-the monotonic clock, so that whoever reads it knows how long the provider itself took.
+the monotonic clock, so that the reader knows how long the provider itself took.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def framed(data: bytes) -> bytes:
 
 
 PAIR = (framed(CHUNK), framed(CHUNK.replace(b" some words", b" other words")))
-"""In turn: LiteLLM takes a hundred equal chunks for a model gone astray."""
+"""In turn: LiteLLM takes a hundred equal chunks for a failing model."""
 
 ENDING = framed(LAST) + framed(END) + b"0\r\n\r\n"
 
@@ -85,7 +85,7 @@ class Provider(asyncio.Protocol):
             self.asked(rest[:size])
 
     def asked(self, body: bytes) -> None:
-        """Answer *body*, when its words say."""
+        """Answer *body* at the time that its prompt requests."""
         received = time.monotonic()
         streams = b'"stream":true' in body.replace(b": ", b":")
         begin = self.stream if streams else self.whole
@@ -96,7 +96,7 @@ class Provider(asyncio.Protocol):
             begin(body, received)
 
     def stamp(self, received: float) -> bytes:
-        """Return what says when the request came and when the answer goes."""
+        """Return when the request arrived and when the answer is sent."""
         return STAMP % (received * 1e6, time.monotonic() * 1e6)
 
     def whole(self, body: bytes, received: float) -> None:

@@ -37,12 +37,12 @@ from llmgate.inbound import admission
 from llmgate.llmstudio import chat_log_endpoints
 from llmgate.llmstudio import endpoints as engine_endpoints
 from llmgate.llmstudio.chat_log import ChatLog
-from llmgate.pipeline.builtin_policies import Feedback
-from llmgate.pipeline.builtin_policies import RejectTags
-from llmgate.pipeline.builtin_policies import RequestLog
-from llmgate.pipeline.gate import Gate
+from llmgate.pipeline.policy import Feedback
 from llmgate.pipeline.policy import Policies
 from llmgate.pipeline.policy import Policy
+from llmgate.pipeline.policy import RejectTags
+from llmgate.pipeline.policy import RequestLog
+from llmgate.pipeline.shapes import Gate
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
@@ -75,40 +75,42 @@ _BLUEPRINTS = (
 
 
 def warnings(settings: config.Settings) -> list[str]:
-    """Return what an operator should know of *settings* before the first request."""
+    """Return what an operator should know about *settings* before the first request."""
     found = list(settings.warnings)
     if _is_echo(settings.routes):
         found.append(
             "no model_list is given and no provider's key is set: the built-in echo answers with"
-            " what it was told; set OPENAI_API_KEY, or write a model_list"
+            " the last message; set OPENAI_API_KEY, or write a model_list"
         )
     if settings.master_key is None:
         found.append(
-            "no master key is set: whoever reaches this port can spend your provider keys;"
+            "no master key is set: anyone who can reach this port can spend your provider keys;"
             " set LLMGATE_MASTER_KEY (or general_settings.master_key)"
         )
         if settings.tracking:
-            found.append("what is said in the engine's chats is tracked, and read by them too")
+            found.append(
+                "LLMstudio chats are stored, and anyone who can reach this port can read them"
+            )
     return found
 
 
 def _is_echo(routes: routes.Routes) -> bool:
-    """Return whether what is built in answers, for want of anything else."""
+    """Return whether only the built-in echo answers, because nothing is configured."""
     return list(routes.groups) == ["*"] and bool(
         PROVIDERS[routes.groups["*"][0].provider].local_handler
     )
 
 
 class _Route(Rule):
-    """A route that URLs are matched with and never made of: making ready for that costs a
-    millisecond a route at start-up."""
+    """A route that matches URLs and never builds them: preparing for that takes a millisecond a
+    route at start-up."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Any:
         return _no_url
 
 
 def _no_url(route: Rule) -> NoReturn:
-    raise LookupError("llmgate makes no URLs of its routes")
+    raise LookupError("llmgate builds no URLs from its routes")
 
 
 class _App(Flask):

@@ -182,9 +182,10 @@ class Operation(NamedTuple):
     """How one provider performs one operation.
 
     `build` may raise `errors.InvalidRequest`. `parse` and `stream` may index what the provider's
-    API promises: KeyError, TypeError, ValueError and the like become a 502 in `dispatch`.
+    API promises: KeyError, TypeError, ValueError and similar errors become a 502 in `dispatch`.
     `stream` stands any cutting of its bytes, raises `errors.UpstreamError` for an error inside
-    the stream and `errors.CutShort` when the bytes end before the provider said so.
+    the stream and `errors.CutShort` when the bytes stop before the end of the
+    stream.
     """
 
     build: Build
@@ -241,6 +242,6 @@ class Row(NamedTuple):
     operations: tuple[str, ...] = ("chat",)
     drop: tuple[str, ...] = ()  # OpenAI parameters it refuses
     rename: tuple[tuple[str, str], ...] = ()  # OpenAI's name -> its own
-    model_prefix: str = ""  # goes before a model name that has no slash
+    model_prefix: str = ""  # prefixes a model name without a slash
     base_path: str = ""  # completes an api_base that has no path
     text_only: bool = False  # its embeddings take no token ids

@@ -31,6 +31,7 @@ _WORKERS = {
 }
 _MAX_FILES = 65536
 _COLLECTIONS = (20_000, 20, 100)  # Python's own: 700, 10, 10
+_FLUSH_SECONDS = 2.0  # for the records that slow policies still have to write
 _MALLOPT = ((-8, 2), (-3, 256 * 1024), (-1, 256 * 1024))
 """glibc's M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, from its malloc.h."""
 
@@ -154,7 +155,10 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Unfreeze, as in `on_exit`."""
+    """Let slow policies record what is queued; unfreeze, as in `on_exit`."""
+    gate = getattr(worker.wsgi, "extensions", {}).get("llmgate")
+    if gate is not None:
+        gate.policies.flush(_FLUSH_SECONDS)
     gc.unfreeze()
 
 

@@ -38,6 +38,7 @@ from llmgate import config
 from llmgate import gunicorn_conf
 from llmgate.accounting import records
 from llmgate.accounting import request_log
+from llmgate.accounting import tags
 from llmgate.cli import main
 from llmgate.contract import Deployment
 from llmgate.contract import Row
@@ -223,16 +224,7 @@ def test_the_row_of_the_docs_is_a_provider(
 def test_the_provider_of_the_docs_answers(
     app_for: Callable[..., FlaskClient], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = {}
-    for block in BLOCKS:
-        kind, _, name = block.mark.partition(": ")
-        if (block.page, kind) == ("add-a-provider.md", "module"):
-            made[name] = module = ModuleType(name)
-            exec(compile(block.text, name, "exec"), module.__dict__)
-            monkeypatch.setitem(sys.modules, name, module)
-            package, _, short = name.rpartition(".")
-            monkeypatch.setattr(sys.modules[package], short, module, raising=False)
-    parrot = made["llmgate.providers.parrot"].PARROT
+    parrot = modules_of("add-a-provider.md", monkeypatch)["llmgate.providers.parrot"].PARROT
     monkeypatch.setitem(dict_of(PROVIDERS), parrot.name, parrot)
     used = {"in": 3, "out": 2}
     upstream.plays(
@@ -259,6 +251,43 @@ def test_the_provider_of_the_docs_answers(
     assert upstream.requests[0].headers["authorization"] == "Bearer k"
     assert (missing.status_code, missing.get_json()["error"]["message"]) == (404, "no such model")
     assert inprocess.chunks(cut)[-1]["error"]["code"] == "upstream_cut_short"
+
+
+def modules_of(page: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """Return the modules that *page* shows, importable until the end of the test."""
+    made = {}
+    for block in BLOCKS:
+        kind, _, name = block.mark.partition(": ")
+        if (block.page, kind) == (page, "module"):
+            made[name] = module = ModuleType(name)
+            monkeypatch.setitem(sys.modules, name, module)
+            exec(compile(block.text, name, "exec"), module.__dict__)
+            package, _, short = name.rpartition(".")
+            if package:
+                monkeypatch.setattr(sys.modules[package], short, module, raising=False)
+    return made
+
+
+def test_the_policies_of_the_docs_hold(
+    tmp_path: Path, upstream: Upstream, lines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "house.log"
+    monkeypatch.setenv("HOUSE_LOG", str(log))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", upstream.url)
+    monkeypatch.delenv("LLMGATE_CONFIG", raising=False)
+    upstream.plays(answers.json_answer(openai_bodies.chat_completion("Hello")))
+    client = modules_of("policies.md", monkeypatch)["house_app"].app.test_client()
+
+    def status(**over: Any) -> int:
+        return inprocess.posted(client, {**ASKS, "model": "gpt-4o", **over}).status_code
+
+    assert [status(user="ann") for _ in range(3)] == [200, 200, 429]
+    assert status(user="bob") == 200
+    assert status(user="cy", tags=["private"]) == 403
+    finished = [line["request_id"] for line in lines if line["status"] == 200]
+    client.application.extensions["llmgate"].policies.flush(5)
+    assert log.read_text() == "".join(f"{each} openai 200\n" for each in finished)
 
 
 def dict_of(providers: Any) -> dict[str, Any]:
@@ -390,6 +419,16 @@ def test_the_docs_name_every_field_of_the_log() -> None:
 
     assert [name for name in fields if f"`{name}`" not in TEXTS["logging.md"]] == []
     assert list(shown) == [name for name in fields if name in shown]
+
+
+def test_the_docs_merge_metadata_as_the_log_does() -> None:
+    table = TEXTS["logging.md"].partition("| `metadata` | `litellm_metadata` |")[2]
+    rows = [re.findall(r"`([^`]*)`|\| (?=\|)", line) for line in table.splitlines()[2:]]
+    examples = [[json.loads(cell or "null") for cell in row] for row in rows if len(row) == 3]
+
+    assert len(examples) == 3
+    for own, other, merged in examples:
+        assert tags.metadata({"metadata": own, "litellm_metadata": other}, None) == merged
 
 
 def test_the_docs_name_every_setting_of_gunicorn() -> None:

@@ -7,6 +7,7 @@ import configparser
 import graphlib
 import io
 import tokenize
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ ALLOWED = {
     "inbound": "errors",
     "upstream": "contract errors inbound trust",
     "dialects": "contract errors codecs",
-    "fronts": "contract errors codecs dialects",
+    "fronts": "contract errors codecs dialects schema",
     "accounting": "contract errors inbound trust upstream",
     "access": "contract errors accounting storage",
     "providers": "contract errors codecs dialects fronts schema",
@@ -72,6 +73,9 @@ IMPURE = tuple(
 """What translations and providers have no use for: they neither read nor write anything."""
 
 LONGEST_MODULE = 300
+LARGEST_ROOT = 9  # modules
+LARGEST_PACKAGE = 12  # modules, __init__ not counted
+MAY_BE_LARGE = {"access", "dialects", "endpoints", "fronts", "providers"}
 LONGEST_FUNCTION = 40  # lines of code
 DEEPEST = 3
 MOST_ARGUMENTS = 6
@@ -281,6 +285,15 @@ def test_modules_are_short() -> None:
     lengths = {name: len(text.splitlines()) for name, text in TEXTS.items()}
 
     assert {n: at for n, at in lengths.items() if at > LONGEST_MODULE} == {}
+
+
+def test_packages_are_small() -> None:
+    sizes = Counter(top(name) for name in MODULES if "." in name)
+    root = {name for name in MODULES if "." not in name and name not in ALLOWED} - {"app"}
+
+    large = {name: size for name, size in sizes.items() if size > LARGEST_PACKAGE}
+    assert set(large) <= MAY_BE_LARGE
+    assert len(root | {"contract", "errors", "version"}) <= LARGEST_ROOT
 
 
 def test_functions_are_short() -> None:

@@ -58,7 +58,7 @@ def test_every_kind_says_whether_to_try_again() -> None:
     found = list(kinds(errors.GateError))
 
     assert {kind for kind in found if kind.retry} == AGAIN
-    assert {multi_model.NotFirst, disconnect.ClientDisconnected, errors.BadUpstream} < {*found}
+    assert {multi_model.Superseded, disconnect.ClientDisconnected, errors.BadUpstream} < {*found}
 
 
 @pytest.mark.parametrize(

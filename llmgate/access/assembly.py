@@ -14,8 +14,7 @@ from llmgate.access import refusals
 from llmgate.access import rules
 from llmgate.access.directory import Directory
 from llmgate.access.directory import Member
-from llmgate.access.journal import Journal
-from llmgate.access.key_admin import Office
+from llmgate.access.management.keys import Office
 from llmgate.access.policy import AccessPolicy
 from llmgate.access.policy import Stores
 from llmgate.access.rate_limits import Counters
@@ -24,6 +23,7 @@ from llmgate.contract import Deployment
 from llmgate.storage import sqlite
 from llmgate.storage.control import Document
 from llmgate.storage.control import SqliteControl
+from llmgate.storage.journal import Journal
 from llmgate.storage.leases import Leases
 from llmgate.storage.sqlite_ledger import SqliteLedger
 

@@ -19,13 +19,13 @@ from llmgate.access import rules
 from llmgate.access.directory import Directory
 from llmgate.access.directory import Member
 from llmgate.access.flights import Flight
-from llmgate.access.journal import Journal
 from llmgate.access.rate_limits import RateLimits
 from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.accounting.records import Request
 from llmgate.contract import Deployment
 from llmgate.storage import sqlite
+from llmgate.storage.journal import Journal
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold

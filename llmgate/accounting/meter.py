@@ -54,7 +54,7 @@ class Meter:
         self.aborted = False
         self.attempts = 0
         self.failures: tuple[str, ...] = ()
-        self.fallbacks = 0  # model groups that were asked before this one
+        self.fallbacks = 0  # model groups that were tried before this one
         self.usage: dict[str, float] = {}
         self.usage_estimated = False
         self.upstream_seconds = 0.0  # spent waiting for upstreams

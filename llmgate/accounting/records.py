@@ -21,7 +21,7 @@ class Headers(Protocol):
 
 
 class Caller(NamedTuple):
-    """Who a request is made for, and what they said of it."""
+    """Who sends a request, with the tags and metadata in it."""
 
     key: str = ""  # which key of ours, never the key itself; empty: none was needed
     user: str | None = None
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
     error_code: str | None
     cause: str | None  # what the operator should know of the error, and the client should not
     stream: bool
-    aborted: bool  # the client left before the end
+    aborted: bool  # the client disconnected before the end
     usage: Usage
     usage_estimated: bool  # the upstream did not say
     cost: float | None  # US dollars; None: unknown

@@ -1,4 +1,4 @@
-"""The tags and the metadata that a request brings for the gateway itself, wherever they are."""
+"""The tags and metadata of a request that are for the gateway itself, wherever they are."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-_METADATA = ("metadata", "litellm_metadata")  # the first goes before, member by member
+_METADATA = ("metadata", "litellm_metadata")  # the first takes precedence, member by member
 
 
 def tags(body: Mapping[str, Any], header: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the tags that count, and the others that were given.
+    """Return the tags that choose deployments, and the others.
 
-    Those of *body* go before those of the *header*, and both before those in the metadata.
+    Those of *body* take precedence over those of the *header*, and both over the metadata's.
     """
     sources = [body.get("tags"), header, *(_listed(body.get(name)) for name in _METADATA)]
     first, *more = [found for found in map(_tags, sources) if found] or [()]

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from llmgate.access import assembly
 from llmgate.access import budgets
-from llmgate.access import fields
 from llmgate.access import keys
 from llmgate.access import periods
 from llmgate.access import rules
+from llmgate.access.management import fields
 from llmgate.errors import ConfigError
 
 _KEYS = "llmgate_settings.keys"

@@ -12,9 +12,9 @@ from flask import Response
 from flask import request
 
 from llmgate import errors
-from llmgate.access import fields
 from llmgate.access import refusals
-from llmgate.access.key_admin import Office
+from llmgate.access.management import fields
+from llmgate.access.management.keys import Office
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies

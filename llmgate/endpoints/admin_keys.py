@@ -10,9 +10,9 @@ from flask import g
 from flask import request
 
 from llmgate import errors
-from llmgate.access import fields
-from llmgate.access import key_admin
-from llmgate.access import wire
+from llmgate.access.management import fields
+from llmgate.access.management import keys as key_admin
+from llmgate.access.management import wire
 from llmgate.endpoints import admin
 from llmgate.endpoints import auth
 from llmgate.storage.control import Filter

@@ -17,7 +17,7 @@ blueprint = Blueprint("audio", __name__)
 @routes.route(blueprint, routes.paths("audio/speech", azure=True), methods=["POST"])
 @auth.keyed
 def speech(model: str | None = None) -> Response:
-    """Speak a text: the audio comes as the upstream sends it."""
+    """Convert text to speech; the audio is forwarded as the provider sends it."""
     body = common.body("speech", model)
     answer = dispatch.raw(common.gate(), "speech", body, common.meter())
     common.meter().add_usage({"characters": len(body["input"])})
@@ -27,14 +27,14 @@ def speech(model: str | None = None) -> Response:
 @routes.route(blueprint, routes.paths("audio/transcriptions", azure=True), methods=["POST"])
 @auth.keyed
 def transcriptions(model: str | None = None) -> Response:
-    """Write down what is said in a file."""
+    """Transcribe an audio file."""
     return _from_form("transcriptions", model)
 
 
 @routes.route(blueprint, routes.paths("audio/translations", azure=True), methods=["POST"])
 @auth.keyed
 def translations(model: str | None = None) -> Response:
-    """Write down in English what is said in a file."""
+    """Translate an audio file to English text."""
     return _from_form("translations", model)
 
 

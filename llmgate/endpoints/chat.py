@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions, on every path that OpenAI's, Azure's and LibreChat's clients make."""
+"""POST /v1/chat/completions, on every path that OpenAI's, Azure's and LibreChat's clients use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
 )
 @auth.keyed
 def chat(model: str | None = None) -> Response:
-    """Answer a chat, whole or streamed."""
+    """Create a chat completion, whole or streamed."""
     body = common.body("chat", model)
     names = multi_model.models(body, common.gate().routes)
     if names:
@@ -53,6 +53,6 @@ def _of_several(names: Sequence[str], body: Body) -> Response:
 def timed(reply: bytes, elapsed: float) -> bytes:
     """Return the JSON object *reply* with `_response_ms`: the *elapsed* seconds in milliseconds."""
     reply = reply.rstrip()
-    if b'"_response_ms"' in reply:  # another gate behind this one has said it
+    if b'"_response_ms"' in reply:  # another gateway behind this one has added it
         return reply
     return reply[:-1] + f', "_response_ms": {elapsed * 1000:.3f}}}'.encode()

@@ -1,4 +1,4 @@
-"""What every endpoint shares: reading bodies, keys, headers, errors, routes."""
+"""What every endpoint shares: the app's parts, bodies, the frame of a request, responses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from llmgate.endpoints.streamed_response import StreamedResponse
 from llmgate.inbound import admission
 from llmgate.inbound import keepalive
 from llmgate.pipeline import request_options
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
 
@@ -51,7 +51,7 @@ def settings() -> config.Settings:
 
 
 def key() -> str:
-    """Return who asks: the name of the key that was shown."""
+    """Return the name of the key that the client has sent."""
     found: str = g.key
     return found
 
@@ -74,8 +74,8 @@ def meter() -> Meter:
 def body(schema: str, model: str | None, default_model: str | None = None) -> Body:
     """Return the JSON body of this request, valid against *schema*.
 
-    *model* is the one in the path, which goes before the body's. Raises InvalidRequest, TooLarge,
-    UnsupportedMedia.
+    *model* is the one in the path, which takes precedence over the body's. Raises
+    InvalidRequest, TooLarge, UnsupportedMedia.
     """
     value = json_bodies.parsed(settings().max_body)
     if model is not None:
@@ -133,16 +133,12 @@ def register(app: Flask, given: config.Settings) -> None:
     record = app.extensions["llmgate"].policies.record
 
     def begin() -> Response | None:
-        shown = request.headers.get("X-Request-Id", "")
-        # no secret: Python's own generator, which every worker seeds anew, asks nobody
-        request_id = shown if _REQUEST_ID.fullmatch(shown) else random.randbytes(16).hex()
-        g.meter = Meter(request_id, record)
-        g.meter.internal = metering.INTERNAL in request.environ
-        rule = request.url_rule.rule if request.url_rule else request.path[:200]
-        g.meter.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
-        keepalive.set_request_id(request_id)
+        g.meter = _new_meter(record)
+        keepalive.set_request_id(g.meter.request_id)
         auth.note_key(digest)
-        if request.method == "OPTIONS":  # a preflight brings no key; it learns nothing of the path
+        if (
+            request.method == "OPTIONS"
+        ):  # a CORS preflight has no key; it learns nothing about the path
             return Response(status=204)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
@@ -173,8 +169,20 @@ def register(app: Flask, given: config.Settings) -> None:
     error_responses.register(app)
 
 
+def _new_meter(record: metering.Record) -> Meter:
+    """Return the meter of the request that begins."""
+    shown = request.headers.get("X-Request-Id", "")
+    # not a secret: Python's own generator, which every worker seeds, needs no system call
+    request_id = shown if _REQUEST_ID.fullmatch(shown) else random.randbytes(16).hex()
+    found = Meter(request_id, record)
+    found.internal = metering.INTERNAL in request.environ
+    rule = request.url_rule.rule if request.url_rule else request.path[:200]
+    found.endpoint = _CHOICE.sub("<", rule) if "<any(" in rule else rule
+    return found
+
+
 def shown_headers(noted: Meter) -> dict[str, str]:
-    """Return the headers that tell what became of the request."""
+    """Return the headers that describe how the request was handled."""
     found = {"x-request-id": noted.request_id}
     deployment = noted.deployment
     if deployment is None:

@@ -24,7 +24,7 @@ blueprint = Blueprint("completions", __name__)
 @routes.route(blueprint, routes.paths("completions", azure=True), methods=["POST"])
 @auth.keyed
 def completions(model: str | None = None) -> Response:
-    """Complete a prompt, whole or streamed."""
+    """Create a completion, whole or streamed."""
     gate, meter = common.gate(), common.meter()
     body = common.body("completions", model)
     front = _front(body)

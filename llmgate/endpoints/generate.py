@@ -57,7 +57,7 @@ def _paths(method: str) -> list[str]:
 @routes.route(blueprint, _paths("generateContent"), methods=["POST"])
 @auth.keyed_in_query
 def generate(model: str) -> Response:
-    """Answer contents as Gemini does."""
+    """Generate content, in Gemini's shape."""
     body = common.body("generate_content", model)
     body.pop("stream", None)
     return common.whole(dispatch.complete(common.gate(), "generate", body, common.meter(), FRONT))
@@ -66,7 +66,7 @@ def generate(model: str) -> Response:
 @routes.route(blueprint, _paths("streamGenerateContent"), methods=["POST"])
 @auth.keyed_in_query
 def stream(model: str) -> Response:
-    """Answer contents as Gemini does, bit by bit: in events (`?alt=sse`), or in a JSON array."""
+    """Stream content, in Gemini's shape: as server-sent events (`?alt=sse`) or a JSON array."""
     gate, meter = common.gate(), common.meter()
     body = common.body("generate_content", model)
     body["stream"] = True
@@ -97,14 +97,14 @@ def count_tokens(model: str) -> Response:
 @routes.route(blueprint, _paths("embedContent"), methods=["POST"])
 @auth.keyed_in_query
 def embed_one(model: str) -> Response:
-    """Return the vector of one content, as Gemini does."""
+    """Return the vector of one content, in Gemini's shape."""
     return _embedded("embed_content", model, _ONE)
 
 
 @routes.route(blueprint, _paths("batchEmbedContents"), methods=["POST"])
 @auth.keyed_in_query
 def embed_many(model: str) -> Response:
-    """Return the vectors of several contents, as Gemini does."""
+    """Return the vectors of several contents, in Gemini's shape."""
     return _embedded("embed_contents", model, _MANY)
 
 
@@ -113,7 +113,7 @@ def embed_many(model: str) -> Response:
 )
 @auth.keyed_in_query
 def unknown(model: str) -> Response:
-    """Say which methods of a model there are, to who asks for another one."""
+    """Return 404 with the supported methods."""
     raise errors.NotFound(
         f"'{model[:200]}' names no method that is here: a model's name ends in one of"
         f" {', '.join(f':{method}' for method in METHODS)}."

@@ -31,7 +31,7 @@ _EMBEDS = ("embedContent", "batchEmbedContents")
 @routes.route(blueprint, _PATHS, methods=["GET"])
 @auth.keyed_in_query
 def models() -> Response:
-    """List the models that can be asked for, in Gemini's shape."""
+    """List the available models, in Gemini's shape."""
     names = [name for name in common.gate().routes.names() if common.may_use(name)]
     size = min(_number("pageSize") or _USUAL, _MOST)
     start = _number("pageToken")

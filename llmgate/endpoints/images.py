@@ -23,7 +23,7 @@ _MODEL = "dall-e-2"  # what OpenAI takes for requests without a model
 )
 @auth.keyed
 def generations(model: str | None = None) -> Response:
-    """Make images."""
+    """Generate images."""
     body = common.body("images_generations", model, default_model=_MODEL)
     answer = dispatch.raw(common.gate(), "images_generations", body, common.meter())
     return common.flowing(answer)
@@ -32,14 +32,14 @@ def generations(model: str | None = None) -> Response:
 @routes.route(blueprint, routes.paths("images/edits", azure=True), methods=["POST"])
 @auth.keyed
 def edits(model: str | None = None) -> Response:
-    """Change images."""
+    """Edit images."""
     return _from_form("images_edits", model)
 
 
 @routes.route(blueprint, routes.paths("images/variations", azure=True), methods=["POST"])
 @auth.keyed
 def variations(model: str | None = None) -> Response:
-    """Make others like an image."""
+    """Generate variations of an image."""
     return _from_form("images_variations", model)
 
 

@@ -41,7 +41,7 @@ error_responses.use_shape(blueprint, front_wire.error_body, *_PATHS)
 @routes.route(blueprint, _PATHS, methods=["POST"])
 @auth.keyed
 def create() -> Response:
-    """Answer a conversation, whole or streamed."""
+    """Create a message, whole or streamed."""
     gate, meter = common.gate(), common.meter()
     body = _with_headers(common.body("messages", None))
     if body.get("stream"):
@@ -52,7 +52,7 @@ def create() -> Response:
 @routes.route(blueprint, [f"{path}/count_tokens" for path in _PATHS], methods=["POST"])
 @auth.keyed
 def count_tokens() -> Response:
-    """Count the tokens of a conversation, or estimate them where the provider cannot count."""
+    """Count the tokens of a message request, or estimate them where the provider cannot count."""
     gate = common.gate()
     body = _with_headers(common.body("count_tokens", None))
     dispatch.admit(gate, "count_tokens", body, common.meter())

@@ -20,7 +20,7 @@ blueprint = Blueprint("advice", __name__)
 @routes.route(blueprint, routes.paths("utils/supported_openai_params"), methods=["GET"])
 @auth.keyed
 def supported_openai_params() -> Response:
-    """List the parameters of OpenAI's chat (or of what else it does) that a model takes."""
+    """List the OpenAI parameters that a model supports, for chat or another operation."""
     model = request.args.get("model")
     if not model:
         raise errors.InvalidRequest(
@@ -39,7 +39,7 @@ def supported_openai_params() -> Response:
 @routes.route(blueprint, routes.paths("utils/token_counter"), methods=["POST"])
 @auth.keyed
 def token_counter() -> Response:
-    """Estimate the tokens of a prompt or of messages; no provider is asked."""
+    """Estimate the tokens of a prompt or of messages, without a call to a provider."""
     body = common.body("token_counter", None)
     deployment = common.gate().routes.find(body["model"])[0]
     return common.json_response(

@@ -24,7 +24,7 @@ _SINCE = 1677610602  # a creation time is asked for by the SDKs' types; nothing 
 @routes.route(blueprint, [*routes.paths("models"), "/v1/chat/completions/models"], methods=["GET"])
 @auth.keyed
 def models() -> Response:
-    """List the models that can be asked for."""
+    """List the available models."""
     if generate_models.is_asked():
         return generate_models.models()
     names = filter(common.may_use, common.gate().routes.names())

@@ -18,6 +18,6 @@ _MODEL = "omni-moderation-latest"  # what OpenAI takes for requests without a mo
 @routes.route(blueprint, routes.paths("moderations"), methods=["POST"])
 @auth.keyed
 def moderations() -> Response:
-    """Judge one or more inputs."""
+    """Classify one or more inputs."""
     body = common.body("moderations", None, default_model=_MODEL)
     return common.whole(dispatch.complete(common.gate(), "moderations", body, common.meter()))

@@ -90,14 +90,14 @@ _STREAMS: Mapping[str, tuple[str, shapes.WriteError]] = {
 )
 @auth.keyed
 def native(below: str) -> Response:
-    """Pass a request on to the provider whose own API is below this prefix."""
+    """Forward a request to the provider's own API."""
     return forwarded(below)
 
 
 @routes.route(blueprint, [f"/{name}/<path:below>" for name in _GOOGLES], METHODS)
 @auth.keyed_in_query
 def googles(below: str) -> Response:
-    """Pass a request on to Google, whose own API is below this prefix."""
+    """Forward a request to Google's own API."""
     return forwarded(below)
 
 
@@ -118,7 +118,7 @@ def forwarded(below: str) -> Response:
     if not found:
         raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
-    wire, write_error = _STREAMS.get(prefix, ("relayed", None))
+    wire, write_error = _STREAMS.get(prefix, ("passthrough", None))
     asked = passthrough.PassthroughRequest(
         build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
     )

@@ -20,7 +20,7 @@ blueprint = Blueprint("rerank", __name__)
 @routes.route(blueprint, [*routes.paths("rerank"), "/v2/rerank"], methods=["POST"])
 @auth.keyed
 def rerank() -> Response:
-    """Compare documents to a query."""
+    """Rank documents by their relevance to a query."""
     body = common.body("rerank", None)
     answer = dispatch.complete(common.gate(), "rerank", body, common.meter())
     if body.get("return_documents"):  # Cohere's API v2 does not

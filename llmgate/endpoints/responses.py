@@ -43,7 +43,7 @@ _PATHS = [*routes.paths("responses"), "/v1/chat/completions/responses"]
 @routes.route(blueprint, _PATHS, methods=["POST"])
 @auth.keyed
 def create() -> Response:
-    """Answer what is asked, whole or streamed."""
+    """Create a response, whole or streamed."""
     gate, meter = common.gate(), common.meter()
     body = common.body("responses", None)
     front = _front(body)
@@ -93,21 +93,21 @@ _ITEM = [f"{path}/<id>" for path in _PATHS]
 @routes.route(blueprint, _ITEM, methods=["GET", "DELETE"])
 @auth.keyed
 def stored(id: str) -> Response:
-    """Return or delete a Response that an upstream keeps."""
+    """Return or delete a stored response."""
     return _asked(id)
 
 
 @routes.route(blueprint, [f"{path}/cancel" for path in _ITEM], methods=["POST"])
 @auth.keyed
 def cancel(id: str) -> Response:
-    """Stop a Response that an upstream makes in the background."""
+    """Cancel a background response."""
     return _asked(id, "/cancel")
 
 
 @routes.route(blueprint, [f"{path}/input_items" for path in _ITEM], methods=["GET"])
 @auth.keyed
 def input_items(id: str) -> Response:
-    """List what a Response that an upstream keeps was made of."""
+    """List the input items of a stored response."""
     return _asked(id, "/input_items")
 
 

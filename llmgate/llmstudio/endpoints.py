@@ -100,14 +100,14 @@ _OBJECTS = Wire(
 @routes.route(blueprint, ["/api/engine/chat/<provider>"], methods=["POST"])
 @auth.keyed
 def chat(provider: str) -> Response:
-    """Answer a chat as the engines of 0.x do: in JSON, or as raw text."""
+    """Create a chat as the engine 0.x does: JSON, or raw text."""
     return _chat(provider, _TEXT)
 
 
 @routes.route(blueprint, [f"{V1}/api/engine/chat/<provider>"], methods=["POST"])
 @auth.keyed
 def chat_v1(provider: str) -> Response:
-    """Answer a chat as the engines of 1.x do: in JSON, one object or many."""
+    """Create a chat as the engine 1.x does: one JSON object, or a stream of them."""
     return _chat(provider, _OBJECTS)
 
 

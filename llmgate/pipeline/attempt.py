@@ -15,9 +15,9 @@ from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.pipeline import response
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.shapes import Attempt
 from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.schema import parameters
 from llmgate.trust import client_credentials

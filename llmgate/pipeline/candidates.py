@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from llmgate.accounting.records import Request
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.request_options import RequestOptions
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.routing import retry_policy
 from llmgate.routing import tag_filter

@@ -22,11 +22,12 @@ from llmgate.pipeline import response
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
 from llmgate.pipeline.candidates import CandidatePool
+from llmgate.pipeline.failover import Candidate
 from llmgate.pipeline.failover import Failover
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Attempt
 from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.pipeline.shapes import Streamed
 from llmgate.routing import retry_policy
@@ -88,7 +89,7 @@ def relayed(
 ) -> Streamed:
     """Return the answer to a request on an upstream's own wire, as it comes.
 
-    *body* says who is asked: its `model` is the group, and the rest what holds for this request.
+    *body* stands in for the unread one: `model` is the group, the rest are options of the request.
     """
     meter.stream = asked.is_stream
     if asked.is_stream and asked.write_error:
@@ -141,18 +142,27 @@ def _run(
     gate = gate._replace(session=session)
     pool = CandidatePool(gate, wanted, request, options)
     failover = Failover(body["model"], pool, options.fallbacks, deadline.remaining)
+
+    def attempt_at(candidate: Candidate) -> T:
+        meter.start_attempt(candidate.deployment)
+        meter.fallbacks = candidate.fallbacks
+        if not request.internal:
+            gate.policies.started(request, candidate.deployment)
+        timeout = options.idle_seconds(candidate.deployment, meter.stream)
+        deployment = candidate.deployment._replace(timeout=timeout)
+        made = send(gate, _with_overrides(wanted, candidate.overrides), deployment, meter)
+        return _closing_on_error(read, made._replace(deadline=deadline))
+
+    return _first_success(failover, attempt_at, meter)
+
+
+def _first_success(failover: Failover, attempt_at: Callable[[Candidate], T], meter: Meter) -> T:
+    """Return the result of the first of the candidates whose attempt succeeds."""
     candidate = failover.first()
-    reported: errors.GateError | None = None  # an upstream's error tells more than our refusal
+    reported: errors.GateError | None = None  # an upstream's error is more useful than a refusal
     while True:
         try:
-            meter.start_attempt(candidate.deployment)
-            meter.fallbacks = candidate.fallbacks
-            if not request.internal:
-                gate.policies.started(request, candidate.deployment)
-            timeout = options.idle_seconds(candidate.deployment, meter.stream)
-            deployment = candidate.deployment._replace(timeout=timeout)
-            made = send(gate, _with_overrides(wanted, candidate.overrides), deployment, meter)
-            return _closing_on_error(read, made._replace(deadline=deadline))
+            return attempt_at(candidate)
         except errors.GateError as error:
             streaming.failed(error, meter)
             if reported is None or not retry_policy.is_refused_by_us(error):

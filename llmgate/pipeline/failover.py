@@ -46,7 +46,7 @@ class Pool(Protocol):
 class Failover:
     """Chooses the first deployment of a request, and after each error the next.
 
-    Each deployment of a group is tried once, and the last of them again as its retry policy says;
+    Each deployment of a group is tried once, and the last of them again as its retry policy allows;
     then come the fallbacks. Nothing is tried for which the request has no time left.
     """
 

@@ -1,7 +1,7 @@
-"""Several models in one chat: `model: "a,b"` asks them all at once.
+"""Several models in one chat: `model: "a,b"` calls them all in parallel.
 
 The answer is an array in the order of the names, or with `fastest_response` the first success;
-the calls of the others are then ended.
+the other calls are then cancelled.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from llmgate.contract import Body
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.pipeline import dispatch
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.response import Completed
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import Streamed
 from llmgate.pipeline.streaming import written_error
 from llmgate.routing.routes import Routes
 
 T = TypeVar("T", Completed, Streamed)
 
-MOST = 16
+MAX_MODELS = 16
 """Models that one request may name."""
 
 _TRUE = (True, "true", "True")
 
 
-class NotFirst(errors.GateError):
-    """Another model was faster; nobody reads what this says, but the log shows it."""
+class Superseded(errors.GateError):
+    """Another model answered first; only the log shows this error."""
 
     status = 499
     type = "client_error"
     code = "not_first"
-    cause = "another of the models answered first; this one's call was ended for that"
+    cause = "another model answered first, so this call was cancelled"
 
 
 def models(body: Body, routes: Routes) -> list[str]:
-    """Return the models that *body* names if they are several; else nothing.
+    """Return the models that *body* names if there are several, else an empty list.
 
     Raises InvalidRequest for a stream of all of them, and for too many.
     """
@@ -52,9 +52,10 @@ def models(body: Body, routes: Routes) -> list[str]:
     if "," not in model or routes.forced or model in routes.groups or model in routes.aliases:
         return []
     names = [name.strip() for name in model.split(",")]
-    if not all(names) or len(names) > MOST:
+    if not all(names) or len(names) > MAX_MODELS:
         raise errors.InvalidRequest(
-            f"'model' must be one model, or up to {MOST} with commas between them.", param="model"
+            f"'model' must be one model, or up to {MAX_MODELS} with commas between them.",
+            param="model",
         )
     if body.get("stream") and not wants_fastest(body):
         raise errors.InvalidRequest(
@@ -66,7 +67,7 @@ def models(body: Body, routes: Routes) -> list[str]:
 
 
 def wants_fastest(body: Body) -> bool:
-    """Return whether *body* asks for the first success alone."""
+    """Return whether *body* wants only the first success."""
     return body.get("fastest_response") in _TRUE
 
 
@@ -77,9 +78,9 @@ def completions(
     meter: Meter,
     timed: Callable[[bytes, float], bytes],
 ) -> bytes:
-    """Return the JSON array of what the models *names* answer to *body*.
+    """Return the JSON array of the answers of the models *names* to *body*.
 
-    A failure is its error in its place; raises the first of them if all fail.
+    A model that fails has its error in its place; raises the first error if all fail.
     """
     keepalive.expect_json()
     runners = _runners(names, body, meter)
@@ -120,20 +121,20 @@ def fastest_stream(gate: Gate, names: Sequence[str], body: Body, meter: Meter) -
 
 
 class _Runner(NamedTuple):
-    """One of the models that are asked at once."""
+    """One of the models that answer in parallel."""
 
     body: Body
     meter: Meter
     branch: disconnect.Subtask
 
     def completed(self, gate: Gate) -> Completed:
-        """Return its whole answer; the meter tells of it."""
+        """Return its whole answer, and record it."""
         answer = self._asked(lambda: dispatch.complete(gate, "chat", self.body, self.meter))
         self.meter.end(200)
         return answer
 
     def streamed(self, gate: Gate) -> Streamed:
-        """Return its stream, begun; the meter tells of it if it fails before."""
+        """Return its stream once it has begun; record it if it fails before."""
         return self._asked(lambda: dispatch.stream(gate, "chat", self.body, self.meter))
 
     def _asked(self, ask: Callable[[], T]) -> T:
@@ -146,7 +147,7 @@ class _Runner(NamedTuple):
             raise
 
     def discard(self, future: futures.Future[Any]) -> None:
-        """Close the answer that came too late."""
+        """Close an answer that came too late."""
         if not future.cancelled() and future.exception() is None:
             answer = future.result()
             if isinstance(answer, Streamed):
@@ -155,7 +156,7 @@ class _Runner(NamedTuple):
 
 
 def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
-    """Return a runner for each of *names*; their meters stand for *meter* from now on."""
+    """Return a runner for each of *names*; they are recorded in place of *meter*."""
     trunk = disconnect.current()
     return [
         _Runner({**body, "model": name}, part, disconnect.Subtask(trunk))
@@ -164,7 +165,7 @@ def _runners(names: Sequence[str], body: Body, meter: Meter) -> list[_Runner]:
 
 
 def _outcome(future: futures.Future[Completed]) -> Completed | errors.GateError:
-    """Return the answer of *future*, or the error that a client is told in its place."""
+    """Return the answer of *future*, or the error that takes its place."""
     error = future.exception()
     if isinstance(error, errors.GateError):
         return error.with_traceback(None)  # its frames would hold it until garbage is collected
@@ -176,7 +177,7 @@ def _won(
 ) -> tuple[_Runner, T]:
     """Return the first runner that succeeds and its answer; raises the first's error if none does.
 
-    The calls of the others are ended, and *meter* shows where the answer comes from.
+    The other calls are cancelled, and *meter* shows where the answer comes from.
     """
     pool = futures.ThreadPoolExecutor(len(runners))
     running = {pool.submit(ask, runner): runner for runner in runners}
@@ -195,8 +196,8 @@ def _won(
 
 
 def _end_others(running: dict[futures.Future[T], _Runner], winner: futures.Future[T]) -> None:
-    """End the calls of all but the *winner*."""
+    """Cancel the calls of all but the *winner*."""
     for future, runner in running.items():
         if future is not winner:
-            runner.branch.cancel(NotFirst("Another model was faster."))
+            runner.branch.cancel(Superseded("Another model was faster."))
             future.add_done_callback(runner.discard)

@@ -1,6 +1,6 @@
-"""Requests on an upstream's own wire: sent as they are, answered as the upstream answers.
+"""Requests on an upstream's own wire: sent unchanged, answered as the upstream answers.
 
-`dispatch.relayed` sends them by the rules that hold for all requests; here is what is their own.
+`dispatch.relayed` runs them like all other requests; this module holds what differs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from llmgate.pipeline import attempt
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
 from llmgate.pipeline import usage_tap
-from llmgate.pipeline.gate import Gate
 from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.pipeline.shapes import Streamed
 from llmgate.trust import client_credentials
@@ -58,21 +58,21 @@ _INVOKED = (
 
 
 class PassthroughRequest(NamedTuple):
-    """A request that is sent as it is, to whichever deployment it goes."""
+    """A request that is sent unchanged to the deployment that is chosen."""
 
     build: Callable[[Deployment], Call]  # without credentials
-    untouched: bool = False  # the upstream's errors are answered as they came
+    untouched: bool = False  # the upstream's error responses are passed through
     provider: Provider | None = None  # None: that of the deployment
-    is_stream: bool = False  # server-sent events are asked for
-    wire: str = "relayed"  # the operation whose signs of life a stream has
-    write_error: shapes.WriteError | None = None  # None: a stream that fails is cut
+    is_stream: bool = False  # the client requests server-sent events
+    wire: str = "passthrough"  # the operation whose keep-alives the stream has
+    write_error: shapes.WriteError | None = None  # None: a failing stream is cut
 
     def send(
         self, gate: Gate, request: OperationRequest, deployment: Deployment, meter: Meter
     ) -> Attempt:
         """Return the attempt at *deployment*; raises GateError if it fails.
 
-        What an upstream refuses is an answer too, if errors are untouched.
+        With `untouched` an error response of the upstream is an answer, too.
         """
         provider = self.provider or providers.serving(deployment)
         deployment = client_credentials.applied(deployment, request.body, provider, gate.allowed)
@@ -87,22 +87,22 @@ class PassthroughRequest(NamedTuple):
                 raise error_response.error(answer, provider)
         if refused:
             answer = _read(answer, provider, meter)
-        return Attempt("relayed", _OPERATION, deployment, request.body, answer, meter, None)
+        return Attempt("passthrough", _OPERATION, deployment, request.body, answer, meter, None)
 
     def _shows(self, provider: Provider) -> bool:
-        """Return whether an error goes on as it came: its status cannot if 200 has gone out."""
+        """Return whether an error response can be passed through: not once a 200 has been sent."""
         beat = keepalive.current()
         return self.untouched and not (beat and beat.is_committed())
 
     def read(self, attempt: Attempt) -> Streamed:
-        """Return the answer of *attempt* as it comes."""
+        """Return the answer of *attempt* as it arrives."""
         answer, meter = attempt.answer, attempt.meter
         kind = answer.content_type
         meter.stream = kind in _FRAMED
         self._check_beats(attempt)
         pieces = answer.pieces
         if kind in _READ and answer.status < 400:
-            pieces = usage_tap.natively(pieces, meter.add_usage)
+            pieces = usage_tap.native_pieces(pieces, meter.add_usage)
             meter.add_usage(_invoked(answer.headers))
         if kind == _EVENTS:
             pieces = _events(pieces)
@@ -111,31 +111,31 @@ class PassthroughRequest(NamedTuple):
         return flow._replace(status=answer.status, headers=shown(answer.headers))
 
     def _check_beats(self, attempt: Attempt) -> None:
-        """Cease to write signs of life where no events come; raises BadUpstream if one went out."""
+        """Stop keep-alives where the answer has no events; raises BadUpstream if one was sent."""
         beat = keepalive.current()
         if beat is None or attempt.answer.content_type == _EVENTS:
             return
         if beat.is_committed() and beat.write_error:
-            raise streaming.senseless(attempt.deployment, "something that is no stream")
+            raise streaming.bad_response(attempt.deployment, "a response that is not a stream")
         keepalive.end()
 
 
 def _built(body: Body, deployment: Deployment) -> Call:
-    raise errors.InvalidRequest("What is relayed is built by who asks for it.")
+    raise errors.InvalidRequest("The endpoint builds the calls of a passthrough request.")
 
 
 _OPERATION = Operation(_built, passthrough=True)
 
 
 def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:
-    """Return the refusal *answer*, its body read; the meter is told what it says."""
+    """Return the error response *answer* with its body read and noted in *meter*."""
     data = http_session.body(answer, _LARGEST_ERROR)
-    said = _failure(data, provider)
+    failure = _failure(data, provider)
     error = errors.UpstreamError(
-        said.message or f"{provider.name} answered with status {answer.status}.",
+        failure.message or f"{provider.name} answered with status {answer.status}.",
         status=answer.status,
-        type=said.type,
-        code=said.code,
+        type=failure.type,
+        code=failure.code,
         headers={k: v for k, v in answer.headers.items() if k.startswith("retry-after")},
     )
     streaming.failed(error, meter)
@@ -143,7 +143,7 @@ def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:
 
 
 def _failure(data: bytes, provider: Provider) -> Failure:
-    """Return what the error body *data* says; nothing if it cannot be read."""
+    """Return the error in the body *data*; an empty one if it cannot be parsed."""
     try:
         return provider.failure(json.loads(data))
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
@@ -151,31 +151,31 @@ def _failure(data: bytes, provider: Provider) -> Failure:
 
 
 def _type(answer: Answer) -> str:
-    """Return the content type that the client is told."""
-    said = answer.headers.get("content-type", "")
-    return said if streaming.PRINTABLE.fullmatch(said) else "application/octet-stream"
+    """Return the content type for the client."""
+    given = answer.headers.get("content-type", "")
+    return given if streaming.PRINTABLE.fullmatch(given) else "application/octet-stream"
 
 
 def shown(given: Mapping[str, str]) -> dict[str, str]:
-    """Return those of an upstream's headers *given* that the client is shown."""
+    """Return the upstream's headers in *given* that the client receives."""
     found = {
         name: value
         for name, value in given.items()
         if _SHOWN.fullmatch(name) and not _CONTROLS.search(value)
     }
     if given.get("content-encoding") or "transfer-encoding" in given:
-        found.pop("content-length", None)  # the body was decoded
+        found.pop("content-length", None)  # the body has been decoded
     return found
 
 
 def _invoked(given: Mapping[str, str]) -> dict[str, float]:
-    """Return the usage that Bedrock's headers tell."""
+    """Return the usage in Bedrock's headers."""
     named = ((ours, given.get(name, "")) for name, ours in _INVOKED)
     return {ours: int(text) for ours, text in named if re.fullmatch(r"\d{1,12}", text)}
 
 
 def _events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces* as blocks of whole events, the same bytes, so that more fits between them."""
+    """Yield *pieces* as blocks of whole events, so that keep-alives fit between them."""
     rest = b""
     for piece in pieces:
         rest += piece

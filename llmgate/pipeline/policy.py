@@ -7,6 +7,7 @@ operator adds more with `create_app(settings, policies=[...])`; docs/policies.md
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,6 +17,7 @@ from llmgate.accounting.background import BackgroundQueue
 from llmgate.accounting.records import Entry
 from llmgate.accounting.records import Request
 from llmgate.contract import Deployment
+from llmgate.routing.load_balancer import LoadBalancer
 
 _LOGGER = logging.getLogger("llmgate")
 
@@ -145,3 +147,42 @@ def _overriding(policies: Iterable[Policy], hook: str) -> tuple[Policy, ...]:
     """Return those of *policies* that have a *hook* of their own."""
     ours = getattr(BasePolicy, hook)
     return tuple(each for each in policies if getattr(type(each), hook) is not ours)
+
+
+# -- those that every app has
+
+
+class Feedback(BasePolicy):
+    """Lets the load balancer learn from each attempt: slots, limits, cooldowns, latencies."""
+
+    def __init__(self, load_balancer: LoadBalancer) -> None:
+        self._load_balancer = load_balancer
+
+    def record(self, entry: Entry) -> None:
+        """Give *entry* to the load balancer."""
+        self._load_balancer.record(entry)
+
+
+class RequestLog(BasePolicy):
+    """Writes a line for each request."""
+
+    def __init__(self, write: Callable[[Entry], None]) -> None:
+        self._write = write
+
+    def record(self, entry: Entry) -> None:
+        """Write the line of *entry*."""
+        self._write(entry)
+
+
+class RejectTags(BasePolicy):
+    """Refuses requests with tags: `reject_clientside_metadata_tags`."""
+
+    def admit(self, request: Request) -> None:
+        """Raise InvalidRequest if *request* has tags."""
+        if request.caller.tags:
+            raise errors.InvalidRequest(
+                "This gateway does not accept tags from clients (reject_clientside_metadata_tags)."
+                " Remove them.",
+                param="tags",
+                code="tags_not_allowed",
+            )

@@ -1,4 +1,4 @@
-"""What is made of an upstream's answer: whole, as a stream of events, as bytes, or an error."""
+"""Turn upstream responses into client responses: whole, streamed, or as bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Completed(NamedTuple):
 
 
 _EVENTS = "text/event-stream"
-_MOST_HELD = 65536  # bytes of a stream that wait for more
+_MAX_BUFFERED = 65536  # bytes of a stream that wait for more to be sent with them
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
 
 
@@ -57,44 +57,48 @@ def completed(attempt: Attempt) -> Completed:
 
 
 def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
-    """Return *reply* on the wire of *front*; raises BadUpstream for one that is no answer."""
+    """Return *reply* on the wire of *front*; raises BadUpstream for an invalid one."""
     try:
         return openai_wire.encoded(dict(front.reply(reply)))
     except MALFORMED as error:
-        raise streaming.senseless(attempt.deployment, "JSON of another shape") from error
+        raise streaming.bad_response(
+            attempt.deployment, "JSON that does not match the API's schema"
+        ) from error
 
 
 def _data(attempt: Attempt, answer: Answer) -> bytes:
-    """Return the body of *answer*, waited for."""
+    """Return the whole body of *answer*."""
     with attempt.meter.waiting():
         return http_session.body(answer)
 
 
 def _reply(attempt: Attempt, data: bytes) -> Reply:
-    """Return the reply in *data*, whose usage the meter is told of; raises what it says instead."""
+    """Return the reply in *data*, its usage noted; raises the error that *data* may hold."""
     operation, deployment = attempt.operation, attempt.deployment
     try:
-        said = json.loads(data.decode("utf-8-sig", "replace"))
+        parsed = json.loads(data.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as error:
         kind = attempt.answer.content_type or "no content type"
-        raise streaming.senseless(deployment, f"something that is no JSON ({kind})") from error
-    if isinstance(said, dict) and openai_wire.is_refusal(said):
-        raise openai_wire.stream_error(said)
-    if operation.passthrough and not openai_wire.is_reply(attempt.name, said):
-        raise streaming.senseless(deployment, "JSON of another shape")
+        raise streaming.bad_response(deployment, f"a non-JSON response ({kind})") from error
+    if isinstance(parsed, dict) and openai_wire.is_refusal(parsed):
+        raise openai_wire.stream_error(parsed)
+    if operation.passthrough and not openai_wire.is_reply(attempt.name, parsed):
+        raise streaming.bad_response(deployment, "JSON that does not match the API's schema")
     try:
-        reply = operation.parse(said, deployment)
+        reply = operation.parse(parsed, deployment)
         usage = operation.usage(reply)
         if not operation.passthrough:
             reply = _completed_by_us(attempt, reply)
     except (*MALFORMED, AssertionError) as error:
-        raise streaming.senseless(deployment, "JSON of another shape") from error
+        raise streaming.bad_response(
+            deployment, "JSON that does not match the API's schema"
+        ) from error
     attempt.meter.add_usage(usage, reply.get("model"))
     return reply
 
 
 def _completed_by_us(attempt: Attempt, reply: Reply) -> Reply:
-    """Return a translated *reply* with what its provider does not say: the time, base64."""
+    """Return a translated *reply* with what its provider does not send: the time, base64."""
     if attempt.name == "embeddings":
         return openai_embeddings.encoded(reply, attempt.body)
     if reply.get("created") == 0:
@@ -133,19 +137,19 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
 
 
 def _paused(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces*, an empty one after each: then nothing more is in hand."""
+    """Yield *pieces*, an empty one after each: all that has arrived may be sent then."""
     for piece in pieces:
         yield piece
         yield b""
 
 
 def _together(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *blocks*, joined up to an empty one, to `_MOST_HELD` bytes, to the end or an error."""
+    """Yield *blocks*, joined up to an empty one, `_MAX_BUFFERED` bytes, the end or an error."""
     held = bytearray()
     try:
         for block in blocks:
             held += block
-            if held and (not block or len(held) > _MOST_HELD):
+            if held and (not block or len(held) > _MAX_BUFFERED):
                 yield bytes(held)
                 held.clear()
     except (errors.GateError, *MALFORMED):
@@ -157,14 +161,14 @@ def _together(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _page(attempt: Attempt) -> errors.GateError:
-    """Return the error for a page in HTML, the beginning of which is read for the log."""
+    """Return the error for an HTML page, whose beginning is read for the log."""
     with contextlib.suppress(errors.GateError):
         next(attempt.answer.pieces, b"")
-    return streaming.senseless(attempt.deployment, "a page in HTML")
+    return streaming.bad_response(attempt.deployment, "an HTML page")
 
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
-    """Yield the chunks of a whole completion, sent by an upstream that was asked for a stream."""
+    """Yield the chunks of a whole completion that an upstream sent in place of a stream."""
     reply = json.loads(http_session.body(attempt.answer))
     if reply.get("error") and "choices" not in reply:
         raise openai_wire.stream_error(reply)
@@ -172,7 +176,7 @@ def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
 
 
 def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
-    """Yield *events* with the time where the provider gives none; the meter sees their usage."""
+    """Yield *events* with the time where the provider sends none; their usage is noted."""
     meter, usage = attempt.meter, attempt.operation.usage
     now = int(time.time())
     try:
@@ -183,7 +187,7 @@ def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:
                 event["created"] = now
             yield event
     except errors.GateError as error:
-        streaming.failed(error, meter)  # here, for a front may write it down itself
+        streaming.failed(error, meter)  # here, because a front may write the error itself
         raise
 
 
@@ -199,15 +203,17 @@ def _encoded(attempt: Attempt, events: Iterable[Event]) -> Iterator[bytes]:
 
 
 def _readable(attempt: Attempt, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield *blocks*; what makes no sense in them is raised as BadUpstream."""
+    """Yield *blocks*; raises BadUpstream for what cannot be parsed in them."""
     try:
         yield from blocks
     except MALFORMED as error:
-        raise streaming.senseless(attempt.deployment, "a stream of another shape") from error
+        raise streaming.bad_response(
+            attempt.deployment, "a stream that does not match the API's schema"
+        ) from error
 
 
 def relayed(attempt: Attempt) -> Streamed:
-    """Return the answer of *attempt* as it comes, whatever it is."""
+    """Return the answer of *attempt* as it arrives, in whatever format."""
     kind = attempt.answer.content_type
     if kind == "text/html":
         raise _page(attempt)

@@ -16,19 +16,37 @@ from llmgate.contract import Deployment
 from llmgate.contract import Event
 from llmgate.contract import Operation
 from llmgate.contract import Reply
+from llmgate.pipeline.policy import Policies
+from llmgate.routing.load_balancer import LoadBalancer
+from llmgate.routing.router_settings import RouterSettings
+from llmgate.routing.routes import Routes
+from llmgate.trust import client_credentials
+from llmgate.upstream import oauth
+from llmgate.upstream import session as http_session
 from llmgate.upstream.deadline import Deadline
+
+
+class Gate(NamedTuple):
+    """The parts of an app that requests share."""
+
+    routes: Routes
+    session: http_session.Sender
+    tokens: oauth.TokenCache
+    load_balancer: LoadBalancer
+    settings: RouterSettings = RouterSettings()
+    policies: Policies = Policies()
+    allowed: client_credentials.Allowed = client_credentials.Allowed()
 
 
 class Front(NamedTuple):
     """An endpoint's own wire, put in front of an operation that every provider has."""
 
-    target_operation: str  # the operation: "chat"
+    target_operation: str  # "chat"
     body: Callable[[Body], Body]  # a request on this wire as one of that operation
     reply: Callable[[Reply], Mapping[str, Any]]
-    events: Callable[[Iterator[Event]], Iterator[bytes]]  # chunks as what is sent
-    strip_extensions: Callable[[Body], Body] = lambda body: (
-        body
-    )  # that request, less what OpenAI refuses
+    events: Callable[[Iterator[Event]], Iterator[bytes]]  # chunks as bytes to send
+    # the same request without members that only a chat of ours understands
+    strip_extensions: Callable[[Body], Body] = lambda body: body
     content_type: str = "text/event-stream; charset=utf-8"
 
 
@@ -50,12 +68,12 @@ class Attempt(NamedTuple):
     answer: Answer
     meter: Meter
     front: Front | None  # None: the answer is on the endpoint's own wire
-    more: Iterator[Answer] = iter(())  # to the further calls, each made when it is asked for
-    deadline: Deadline = Deadline(float("inf"))  # by which the answer has to be there, or begin
+    more: Iterator[Answer] = iter(())  # to further calls, each made when it is needed
+    deadline: Deadline = Deadline(float("inf"))  # for the whole answer, or the start of a stream
 
 
 class Streamed(NamedTuple):
-    """An answer that still comes, its first piece already here."""
+    """A streamed answer whose first piece has arrived."""
 
     pieces: Iterator[bytes]
     content_type: str

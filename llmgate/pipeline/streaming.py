@@ -1,7 +1,7 @@
-"""An attempt that succeeded, and the flow of its answer: primed, metered, ended once.
+"""Stream the answer of an attempt that succeeded: primed, metered, ended once.
 
-Nothing is sent before the first piece is here; every flow ends with its call closed and its meter
-told, whoever ended it.
+Nothing is sent before the first piece has arrived; however a stream ends, its call is closed and
+its usage noted.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from llmgate.trust import redaction
 
 
 def written_error(error: errors.GateError) -> bytes:
-    """Return *error* as OpenAI's streams carry it."""
+    """Return *error* as an event of OpenAI's streams."""
     return sse.encoded(error.body())
 
 
 def failed(error: errors.GateError, meter: Meter) -> None:
-    """Note *error*, and take the secrets out of what an upstream said in it."""
+    """Note *error*, with secrets removed from what the upstream sent in it."""
     if isinstance(error, errors.UpstreamError) and meter.deployment:
         hidden = tuple(redaction.secrets_of(meter.deployment))
         for name in ("message", "type", "code", "param"):
-            said = getattr(error, name)
-            setattr(error, name, said and redaction.clean(said, hidden))
+            text = getattr(error, name)
+            setattr(error, name, text and redaction.clean(text, hidden))
     meter.set_error(error)
     if isinstance(error, disconnect.ClientDisconnected):
         meter.aborted = True
@@ -45,9 +45,9 @@ def failed(error: errors.GateError, meter: Meter) -> None:
 
 
 def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
-    """Tell *meter* what *body* and so many *events* may have used, if nobody else did.
+    """Note in *meter* an estimate for *body* and *events*, unless usage was reported.
 
-    What was said at the beginning of a stream that never *ended* is not all that was used.
+    Usage that was reported at the start of a stream that never *ended* is not all of it.
     """
     said = meter.usage
     guess = {"prompt_tokens": token_estimate.tokens(body), "completion_tokens": events}
@@ -59,14 +59,14 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
     meter.add_estimate(guess, more=True)
 
 
-def _has_left() -> bool:
-    """Return whether the client of this request was seen to leave."""
+def _is_disconnected() -> bool:
+    """Return whether the client of this request has disconnected."""
     return isinstance(disconnect.reason(), disconnect.ClientDisconnected)
 
 
-def senseless(deployment: Deployment, why: str) -> errors.BadUpstream:
-    """Return the error for an answer that is not what the operation promises."""
-    return errors.BadUpstream(f"{deployment.provider} answered with {why}.")
+def bad_response(deployment: Deployment, why: str) -> errors.BadUpstream:
+    """Return the error for a response that is not what the operation promises."""
+    return errors.BadUpstream(f"{deployment.provider} returned {why}.")
 
 
 def primed(
@@ -76,17 +76,17 @@ def primed(
     write_error: WriteError | None,
     may_be_empty: bool = False,
 ) -> Streamed:
-    """Return *blocks* as a stream whose first block is here; raises what fails before it."""
+    """Return *blocks* as a stream whose first block has arrived; raises what fails before it."""
     meter, answer = attempt.meter, attempt.answer
     with meter.waiting():
         first = next(blocks, b"")
     meter.mark_first_token()
     if meter.stream or not content_type.startswith("application/json"):
-        attempt.deadline.lift()  # else it is a whole answer, that has to be there by then
-    may_be_empty = may_be_empty or content_type.startswith("text/plain")  # silence, written down
+        attempt.deadline.lift()  # a whole answer has to be complete by then
+    may_be_empty = may_be_empty or content_type.startswith("text/plain")  # an empty transcript
     if not first and not may_be_empty:
-        raise senseless(attempt.deployment, "nothing")
-    meter.aborted = True  # until the end is reached
+        raise bad_response(attempt.deployment, "an empty response")
+    meter.aborted = True  # until its end is reached
     flow = _flow(attempt, first, blocks, write_error)
 
     def close() -> None:
@@ -101,8 +101,8 @@ def _flow(
 ) -> Generator[bytes, None, None]:
     """Yield *first* and *blocks*; closes the call at the end.
 
-    An error becomes the last event by *write_error*; without it (no events: an MP3, say) the
-    client's connection is broken, for a whole answer it must not seem.
+    An error becomes the last event by *write_error*; without it (an MP3 has no events) the
+    client's connection is reset, so that the answer does not look complete.
     """
     meter, answer = attempt.meter, attempt.answer
     events, ended = first.count(b"data:"), False
@@ -113,10 +113,10 @@ def _flow(
             yield block
         answer.finish()
         ended = True
-        meter.aborted = _has_left()
+        meter.aborted = _is_disconnected()
     except errors.GateError as error:
         failed(error, meter)
-        meter.aborted = _has_left()
+        meter.aborted = _is_disconnected()
         if write_error is None:
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         yield write_error(error)
@@ -132,7 +132,7 @@ _FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
 
 
 def headers(attempt: Attempt) -> dict[str, str]:
-    """Return the upstream's headers that the client is shown."""
+    """Return the upstream's headers that the client receives."""
     return {
         name: value
         for name, value in attempt.answer.headers.items()

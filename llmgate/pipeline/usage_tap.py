@@ -1,4 +1,4 @@
-"""Answers that are passed on as they come, and what is understood of them in passing."""
+"""Read the usage out of answers that are passed through unchanged."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from llmgate.contract import Usage
 from llmgate.dialects import native_usage
 from llmgate.dialects.openai import wire as openai_wire
 
-_TAIL = 16 * 1024  # bytes at the end that are looked through for usage
+_TAIL = 16 * 1024  # bytes at the end that are searched for usage
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
 
 
 def pieces(
-    answer: Iterable[bytes], is_events: bool, saw: Callable[[Usage], None]
+    answer: Iterable[bytes], is_events: bool, add_usage: Callable[[Usage], None]
 ) -> Iterator[bytes]:
-    """Yield the pieces of *answer* as they come, and tell *saw* of the usage in them.
+    """Yield the pieces of *answer* as they arrive; pass the usage in them to *add_usage*.
 
     Raises UpstreamError if the first of them is an error.
     """
@@ -33,29 +33,31 @@ def pieces(
         yield piece
     found = _USAGE.findall(tail)
     if found:
-        saw(openai_wire.usage({"usage": _object(found[-1])}))
+        add_usage(openai_wire.usage({"usage": _object(found[-1])}))
 
 
 def _check_first(piece: bytes, is_event: bool) -> None:
-    """Raise the error that the first *piece* of an answer is, if it is one."""
+    """Raise the error in the first *piece* of an answer, if it holds one."""
     found = _object(next(sse.decoded(piece), ("", b""))[1] if is_event else piece)
     if isinstance(found, dict) and openai_wire.is_error(found):
         raise openai_wire.stream_error(found)
 
 
 def _object(data: bytes) -> Any:
-    """Return the JSON of *data*, None if it is none."""
+    """Return the JSON in *data*, None if it is not JSON."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
 
 
-def natively(answer: Iterable[bytes], saw: Callable[[Usage, str | None], None]) -> Iterator[bytes]:
-    """Yield the pieces of *answer*, on whatever wire, as they come; tell *saw* at their end.
+def native_pieces(
+    answer: Iterable[bytes], add_usage: Callable[[Usage, str | None], None]
+) -> Iterator[bytes]:
+    """Yield the pieces of *answer*, on any provider's wire, as they arrive.
 
-    It is told of the usage that the beginning and the end of them say, and of the model; also when
-    nobody reads on.
+    At the end, or when reading stops, *add_usage* gets the usage and the model that the beginning
+    and the end of the answer contain.
     """
     head, tail, size = bytearray(), b"", 0
     try:
@@ -67,4 +69,4 @@ def natively(answer: Iterable[bytes], saw: Callable[[Usage, str | None], None]) 
             yield piece
     finally:
         known = bytes(head) + tail[max(0, len(tail) - size + len(head)) :]
-        saw(native_usage.usage(known), native_usage.model(known))
+        add_usage(native_usage.usage(known), native_usage.model(known))

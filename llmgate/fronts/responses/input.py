@@ -1,196 +1,226 @@
 """The input items of OpenAI's Responses API as the messages of a chat.
 
-What one turn of the model consists of (thoughts, text, calls) are several items there and one
-message here. Source: https://platform.openai.com/docs/api-reference/responses/create
+One turn of the model (reasoning, text, calls) is several items there and one message in a chat.
+Source: https://platform.openai.com/docs/api-reference/responses/create
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
+from llmgate.fronts import signatures
+from llmgate.fronts.responses import calls as front_calls
+from llmgate.fronts.responses import content as front_content
+from llmgate.fronts.responses.content import field
+from llmgate.fronts.responses.tools import NO_TOOLS
+from llmgate.fronts.responses.tools import Tools
 
-_SEAL = "llmgate:"
-_CALL = frozenset({"type", "id", "call_id", "name", "arguments", "status"})
+_CALL = frozenset("type id call_id name namespace arguments status caller async".split())
 
 
-def messages(given: Any) -> list[dict[str, Any]]:
-    """Return the *given* input, a string or items, as messages.
+def messages(given: Any, tools: Tools = NO_TOOLS, name: str = "input") -> list[dict[str, Any]]:
+    """Return the *given* input, a string or items, as messages; *name* is that of the member.
 
-    Raises InvalidRequest for items that a chat has no place for.
+    Raises InvalidRequest for items that a chat cannot express, naming the member.
     """
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
-    made: list[dict[str, Any]] = []
-    for item in given or ():
+    conversation = _Conversation(tools)
+    for at, item in enumerate(given or ()):
+        place = f"{name}[{at}]"
         if not isinstance(item, Mapping):
-            raise errors.InvalidRequest("Items of 'input' must be objects.", param="input")
+            raise front_content.invalid(place, "an object")
         kind = item.get("type") or ("message" if "role" in item else "item_reference")
         if kind not in _ITEMS:
-            raise _no_place(kind)
-        _ITEMS[kind](item, made)
-    return [_finished(message) for message in made]
+            raise _unsupported(kind, place)
+        _ITEMS[kind](conversation, item, place)
+    return conversation.messages()
 
 
-def _no_place(kind: str) -> errors.InvalidRequest:
+def _unsupported(kind: Any, place: str) -> errors.InvalidRequest:
     """Return the error for an item of *kind*, which only OpenAI's own servers understand."""
-    why = (
-        "llmgate keeps no state: send the item itself"
+    advice = (
+        "it refers to an item that is not stored here. Send the item itself: set 'store' to false"
+        " in the client (AI SDK: providerOptions.openai.store), so that it sends whole items"
         if kind == "item_reference"
-        else (
-            "this model is reached through chat completions, which have no such item: leave it out,"
-            " or choose a model whose provider has the Responses API"
-        )
+        else "this model is reached through chat completions, which have no such item. Remove it,"
+        " or use a model whose provider has the Responses API"
     )
     return errors.InvalidRequest(
-        f"Input items of type '{kind}' cannot be used here; {why}.", param="input"
+        f"Input items of type '{kind}' are not supported here: {advice}.", param=place
     )
 
 
-def _field(item: Mapping[str, Any], name: str) -> str:
-    """Return the text that *item* must have called *name*; raises InvalidRequest without it."""
-    value = item.get(name)
-    if not isinstance(value, str):
-        raise errors.InvalidRequest(
-            f"An item of 'input' of type '{item.get('type', 'message')}' lacks its '{name}'.",
-            param="input",
-        )
-    return value
+class _Conversation:
+    """The messages so far."""
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self._messages: list[dict[str, Any]] = []
+        self._signed: dict[str, Any] = {}  # carried members of the turn, for calls to come
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the messages; the system messages at the beginning are joined into one."""
+        found = [_complete(message) for message in self._messages]
+        leading = next((at for at, it in enumerate(found) if it["role"] != "system"), len(found))
+        return joined_system(found[:leading]) + found[leading:]
+
+    def add(self, message: dict[str, Any]) -> None:
+        """Add a *message* that is not the model's."""
+        self._messages.append(message)
+        self._signed = {}
+
+    def turn(self) -> dict[str, Any]:
+        """Return the model's turn that the last items belong to, a new one if there is none."""
+        if not self._messages or self._messages[-1]["role"] != "assistant":
+            self._messages.append({"role": "assistant", "content": None})
+            self._signed = {}
+        return self._messages[-1]
+
+    def answer(self, content: Any) -> None:
+        """Add the model's text to its turn."""
+        turn = self.turn()
+        if turn["content"] is None:
+            turn["content"] = content
+        elif turn.get("tool_calls"):  # nothing may stand between calls and their outputs
+            parts = map(front_content.parts, (turn["content"], content))
+            turn["content"] = [part for listed in parts for part in listed]
+        else:
+            self._messages.append({"role": "assistant", "content": content})
+
+    def call(self, id: Any, name: str, arguments: str, extra: Mapping[str, Any]) -> None:
+        """Add a call to the model's turn."""
+        turn = self.turn()
+        function = {"name": name, "arguments": arguments}
+        call = {"id": id, "type": "function", "function": function, **extra}
+        signatures.restore_calls([call], self._signed)
+        turn["tool_calls"] = [*turn.get("tool_calls", ()), call]
+
+    def sign(self, members: Mapping[str, Any]) -> None:
+        """Give the turn the carried *members* of its reasoning."""
+        signatures.restore(self.turn(), members)
+        self._signed = {**self._signed, **members}
 
 
-def _message(item: Mapping[str, Any], made: list[dict[str, Any]]) -> None:
-    """Add what somebody said; the model's words join the turn that is under way."""
-    role = _field(item, "role")
-    role = "system" if role == "developer" else role
-    content = _content(item.get("content"))
-    if role != "assistant":
-        made.append({"role": role, "content": content})
-        return
-    turn = _turn(made)
-    if turn["content"] is None:
-        turn["content"] = content
-    elif turn.get("tool_calls"):  # nothing may stand between calls and their outputs
-        turn["content"] = [*_listed(turn["content"]), *_listed(content)]
-    else:
-        made.append({"role": "assistant", "content": content})
+def joined_system(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return system messages as one: templates of many models take no second one."""
+    if len(found) < 2:
+        return found
+    contents = [message["content"] for message in found]
+    if all(isinstance(content, str) for content in contents):
+        return [{"role": "system", "content": "\n\n".join(filter(None, contents))}]
+    parts = [part for content in contents for part in front_content.parts(content)]
+    return [{"role": "system", "content": parts}]
 
 
-def _turn(made: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the model's turn that the last items belong to, a new one if there is none."""
-    if not made or made[-1]["role"] != "assistant":
-        made.append({"role": "assistant", "content": None})
-    return made[-1]
-
-
-def _reasoning(item: Mapping[str, Any], made: list[dict[str, Any]]) -> None:
-    """Add what the model thought, and what proves it to the provider that it came from."""
-    turn = _turn(made)
-    if turn["content"] is not None and not turn.get("tool_calls"):
-        turn = {"role": "assistant", "content": None}
-        made.append(turn)
-    texts = item.get("content") or item.get("summary") or ()
-    thought = "\n\n".join(part.get("text") or "" for part in texts)
-    if thought:
-        turn["reasoning_content"] = turn.get("reasoning_content", "") + thought
-    blocks = unsealed(item.get("encrypted_content"))
-    if blocks:
-        turn["thinking_blocks"] = [*turn.get("thinking_blocks", ()), *blocks]
-
-
-def _call(item: Mapping[str, Any], made: list[dict[str, Any]]) -> None:
-    """Add a call of a function to the model's turn."""
-    turn = _turn(made)
-    function = {"name": _field(item, "name"), "arguments": item.get("arguments") or "{}"}
-    extra = {key: value for key, value in item.items() if key not in _CALL}
-    call = {"id": item.get("call_id"), "type": "function", "function": function, **extra}
-    turn["tool_calls"] = [*turn.get("tool_calls", ()), call]
-
-
-def _output(item: Mapping[str, Any], made: list[dict[str, Any]]) -> None:
-    """Add what a function returned."""
-    content = _content(item.get("output"))
-    made.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": content})
-
-
-_ITEMS: Mapping[str, Callable[[Mapping[str, Any], list[dict[str, Any]]], None]] = {
-    "message": _message,
-    "reasoning": _reasoning,
-    "function_call": _call,
-    "function_call_output": _output,
-}
-
-
-def _finished(message: dict[str, Any]) -> dict[str, Any]:
-    """Return *message*, a turn of thoughts alone with an empty text."""
+def _complete(message: dict[str, Any]) -> dict[str, Any]:
+    """Return *message*, a turn of reasoning alone with an empty text."""
     if message["content"] is None and not message.get("tool_calls"):
         return {**message, "content": ""}
     return message
 
 
-def _listed(content: Any) -> list[dict[str, Any]]:
-    """Return *content* as parts."""
-    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+# -- items
+
+_Item = Callable[[_Conversation, Mapping[str, Any], str], None]
 
 
-def _content(content: Any) -> Any:
-    """Return *content* in chat's words; one part of bare text is its text."""
-    if not isinstance(content, list):
-        return content or ""
-    parts = [_part(part if isinstance(part, Mapping) else {}) for part in content]
-    if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
-        return parts[0]["text"]
-    return parts
+def _message(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add a message; the model's text joins its turn."""
+    role = field(item, "role", place)
+    role = "system" if role == "developer" else role
+    content = front_content.content(item.get("content"), f"{place}.content")
+    if role == "assistant":
+        conversation.answer(content)
+    else:
+        conversation.add({"role": role, "content": content})
 
 
-def _part(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one part of a message's content."""
-    kind = part.get("type")
-    if kind in ("input_text", "output_text", "text"):
-        kept = {key: part[key] for key in part if key not in ("annotations", "logprobs")}
-        return {**kept, "type": "text"}
-    if kind == "input_image" and part.get("image_url"):
-        return {"type": "image_url", "image_url": _image(part)}
-    if kind == "input_file" and (part.get("file_data") or part.get("file_id")):
-        return {"type": "file", "file": _file(part)}
-    if kind in ("input_audio", "refusal"):
-        return dict(part)
-    raise errors.InvalidRequest(
-        f"Content of type '{kind}' cannot be used here: send text as it is, images as image_url and"
-        " files as file_data (an id or address of a file is known to OpenAI alone).",
-        param="input",
-    )
+def _reasoning(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add the model's reasoning, with the signatures that its provider wants back."""
+    name = "content" if item.get("content") else "summary"
+    texts = []
+    for at, part in enumerate(front_content.array(item, name, place)):
+        inner = f"{place}.{name}[{at}]"
+        texts.append(field(part, "text", inner) if part.get("text") is not None else "")
+    thought = "\n\n".join(texts)
+    turn = conversation.turn()
+    if thought:
+        turn["reasoning_content"] = turn.get("reasoning_content", "") + thought
+    conversation.sign(signatures.unsealed(item.get("encrypted_content")))
 
 
-def _image(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the address of an image, and how closely to look."""
-    image = {"url": part["image_url"]}
-    return {**image, "detail": part["detail"]} if part.get("detail") else image
+def _function_call(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add a call of a function."""
+    name = field(item, "name", place)
+    namespace = field(item, "namespace", place) if item.get("namespace") else None
+    arguments = field(item, "arguments", place) if item.get("arguments") else "{}"
+    extra = {key: value for key, value in item.items() if key not in _CALL}
+    name = conversation.tools.chat_name("function", name, namespace)
+    conversation.call(field(item, "call_id", place), name, arguments, extra)
 
 
-def _file(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a file as chat has it."""
-    return {key: part[key] for key in ("filename", "file_data", "file_id") if part.get(key)}
+def _client_call(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add a call of another tool that the client executed."""
+    kind = front_calls.kind_of(item["type"])
+    id = item.get("call_id") or item.get("id")
+    if kind == "tool_search" and not isinstance(id, str):
+        return  # OpenAI's server searched
+    name = field(item, "name", place) if kind == "custom" else kind
+    namespace = field(item, "namespace", place) if item.get("namespace") else None
+    arguments = front_calls.arguments_of(item, place)
+    name = conversation.tools.chat_name(kind, name, namespace)
+    conversation.call(field({"call_id": id}, "call_id", place), name, arguments, {})
 
 
-def sealed(blocks: Any) -> str:
-    """Return *blocks* of signed thinking as a reasoning item's encrypted_content."""
-    data = json.dumps(blocks, separators=(",", ":")).encode()
-    return _SEAL + base64.b64encode(data).decode()
+def _output(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add the output of a function or a custom tool."""
+    content = front_content.content(item.get("output"), f"{place}.output")
+    id = field(item, "call_id", place)
+    conversation.add({"role": "tool", "tool_call_id": id, "content": content})
 
 
-def unsealed(content: Any) -> list[dict[str, Any]]:
-    """Return the blocks in an encrypted_content that `sealed` made; nothing of any other."""
-    if not isinstance(content, str) or not content.startswith(_SEAL):
-        return []
-    try:
-        blocks = json.loads(base64.b64decode(content.removeprefix(_SEAL), validate=True))
-    except (binascii.Error, ValueError):
-        return []
-    return (
-        [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
-    )
+def _client_output(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add the output of another tool that the client executed."""
+    id = item.get("call_id") or item.get("id")
+    content = front_calls.output_text(item)
+    id = field({"call_id": id}, "call_id", place)
+    conversation.add({"role": "tool", "tool_call_id": id, "content": content})
+
+
+def _found_tools(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Add the result of a tool search: the names of the tools, which are offered from now on."""
+    if not isinstance(item.get("call_id"), str):
+        return  # OpenAI's server searched
+    names = conversation.tools.names_in(item.get("tools"))
+    listed = "These tools are available now: " + ", ".join(names) if names else "No tool was found."
+    conversation.add({"role": "tool", "tool_call_id": item["call_id"], "content": f"{listed}"})
+
+
+def _left_out(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
+    """Leave out what OpenAI's servers did: the model's text has the result."""
+
+
+_ITEMS: Mapping[Any, _Item] = {
+    "message": _message,
+    "reasoning": _reasoning,
+    "function_call": _function_call,
+    "function_call_output": _output,
+    "custom_tool_call": _client_call,
+    "custom_tool_call_output": _output,
+    "tool_search_call": _client_call,
+    "tool_search_output": _found_tools,
+    **dict.fromkeys(("local_shell_call", "shell_call", "apply_patch_call"), _client_call),
+    **{
+        f"{name}_output": _client_output
+        for name in ("local_shell_call", "shell_call", "apply_patch_call")
+    },
+    **dict.fromkeys(
+        """web_search_call file_search_call code_interpreter_call image_generation_call
+        mcp_list_tools mcp_call mcp_approval_request mcp_approval_response""".split(),
+        _left_out,
+    ),
+}

@@ -1,4 +1,4 @@
-"""What a Response of OpenAI's Responses API is made of: its items, its usage, the whole.
+"""The parts of a Response of OpenAI's Responses API: its items, its usage, the whole.
 
 Source: https://platform.openai.com/docs/api-reference/responses/object
 """
@@ -9,11 +9,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.contract import Body
-from llmgate.fronts.responses import input as front_input
+from llmgate.fronts import signatures
+from llmgate.fronts.responses import calls as front_calls
+from llmgate.fronts.responses.tools import Tools
 
-_PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
+_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+    "tool_search_call": "tsc",
+    "shell_call": "sh",
+    "local_shell_call": "lsh",
+    "apply_patch_call": "apc",
+}
 _CALL = frozenset({"id", "type", "index", "function"})
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_FUNCTION: Mapping[str, Any] = {"description": None, "parameters": {}, "strict": False}
 _ECHOED: tuple[tuple[str, Any], ...] = (
     ("instructions", None),
     ("max_output_tokens", None),
@@ -53,43 +65,46 @@ def token_logprob(token: Mapping[str, Any]) -> dict[str, Any]:
     return {**token, "bytes": token.get("bytes") or [], "top_logprobs": top}
 
 
-def summarized(request: Body) -> bool:
-    """Return whether *request* wants thoughts as a summary, not as they are."""
+def is_summarized(request: Body) -> bool:
+    """Return whether *request* asks for a summary of the reasoning instead of its text."""
     return bool((request.get("reasoning") or {}).get("summary"))
 
 
-def reasoning(thought: str, summary: bool, blocks: Any) -> dict[str, Any]:
-    """Return a reasoning item, without id and status; *blocks* of signed thinking go along."""
+def reasoning(thought: str, summary: bool, signed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a reasoning item, without id and status; *signed* are members to be carried."""
     kind, place = ("summary_text", "summary") if summary else ("reasoning_text", "content")
     item: dict[str, Any] = {"type": "reasoning", "summary": []}
     if thought:
         item[place] = [{"type": kind, "text": thought}]
-    return {**item, **seal(blocks)}
+    return {**item, **seal(signed)}
 
 
-def seal(blocks: Any) -> dict[str, str]:
-    """Return what a reasoning item holds of *blocks*: the client gives it back as it is."""
-    return {"encrypted_content": front_input.sealed(blocks)} if blocks else {}
+def seal(signed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the member of a reasoning item that carries *signed*; clients return it unchanged."""
+    return {"encrypted_content": signatures.sealed(signed)} if signed else {}
 
 
-def function_call(call: Mapping[str, Any], response_id: str, at: int) -> dict[str, Any]:
-    """Return a function_call item for chat's tool *call*, without id and status.
+def call_id(call: Mapping[str, Any], response_id: str, at: int) -> str:
+    """Return the id of chat's tool *call*; one without an id is named after its place."""
+    return call.get("id") or f"call_{response_id.removeprefix('resp_')}_{at}"
 
-    A call that has no id is named after its place. What else it has (Google's signatures) stays.
+
+def call_item(call: Mapping[str, Any], tools: Tools, id: str) -> dict[str, Any]:
+    """Return the item for chat's tool *call*, called *id*, without item id and status.
+
+    Further members of a function's call (Google's signatures) are kept.
     """
     function = call.get("function") or {}
-    return {
-        **{key: value for key, value in call.items() if key not in _CALL},
-        "type": "function_call",
-        "call_id": call.get("id") or f"call_{response_id.removeprefix('resp_')}_{at}",
-        "name": function.get("name") or "",
-        "arguments": function.get("arguments") or "",
-    }
+    tool = tools.find(function.get("name") or "")
+    item = front_calls.call_item(tool, id, function.get("arguments") or "")
+    if tool.kind != "function":
+        return item
+    return {**{key: value for key, value in call.items() if key not in _CALL}, **item}
 
 
 def begun(request: Body, response_id: str, created_at: int, model: str) -> dict[str, Any]:
-    """Return the Response that *model* has begun in answer to *request*."""
-    asked = request.get("reasoning") or {}
+    """Return the Response of *model* to *request* at its beginning."""
+    wanted = request.get("reasoning") or {}
     tools = request.get("tools") or ()
     return {
         "id": response_id,
@@ -102,11 +117,11 @@ def begun(request: Body, response_id: str, created_at: int, model: str) -> dict[
         "model": model,
         "output": [],
         "parallel_tool_calls": request.get("parallel_tool_calls") is not False,
-        "previous_response_id": None,
-        "reasoning": {"effort": asked.get("effort"), "summary": asked.get("summary")},
+        "previous_response_id": request.get("previous_response_id"),
+        "reasoning": {"effort": wanted.get("effort"), "summary": wanted.get("summary")},
         "store": False,
         "text": {"format": {"type": "text"}, **(request.get("text") or {})},
-        "tools": [{"description": None, "parameters": {}, "strict": False, **it} for it in tools],
+        "tools": [{**_FUNCTION, **it} if it.get("type") == "function" else it for it in tools],
         "usage": None,
         "metadata": request.get("metadata") or {},
         **{key: default if request.get(key) is None else request[key] for key, default in _ECHOED},
@@ -116,7 +131,7 @@ def begun(request: Body, response_id: str, created_at: int, model: str) -> dict[
 def ended(
     started: Mapping[str, Any], items: list[dict[str, Any]], finish: Any, used: Any
 ) -> dict[str, Any]:
-    """Return the Response that *started*, with its *items*, ended for chat's reason *finish*."""
+    """Return the Response *started*, with its *items*, as ended by chat's reason *finish*."""
     reason = _INCOMPLETE.get(finish)
     return {
         **started,
@@ -128,19 +143,20 @@ def ended(
 
 
 def usage(used: Any) -> dict[str, Any] | None:
-    """Return chat's usage in the words of Responses; None if there is none."""
+    """Return chat's usage as that of a Response; None if there is none."""
     if not used:
         return None
-    told = used.get("prompt_tokens_details") or {}
+    read = used.get("prompt_tokens_details") or {}
     made = used.get("completion_tokens_details") or {}
-    written = told.get("cache_write_tokens") or told.get("cache_creation_tokens")
+    written = read.get("cache_write_tokens") or read.get("cache_creation_tokens")
+    prompt, completion = used.get("prompt_tokens") or 0, used.get("completion_tokens") or 0
     return {
-        "input_tokens": used["prompt_tokens"],
+        "input_tokens": prompt,
         "input_tokens_details": {
-            "cached_tokens": told.get("cached_tokens") or 0,
+            "cached_tokens": read.get("cached_tokens") or 0,
             "cache_write_tokens": written or 0,
         },
-        "output_tokens": used["completion_tokens"],
+        "output_tokens": completion,
         "output_tokens_details": {"reasoning_tokens": made.get("reasoning_tokens") or 0},
-        "total_tokens": used["total_tokens"],
+        "total_tokens": used.get("total_tokens") or prompt + completion,
     }

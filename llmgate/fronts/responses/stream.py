@@ -1,67 +1,32 @@
-"""The events of OpenAI's Responses API, out of the chunks of a chat.
+"""The events of OpenAI's Responses API, made of the chunks of a chat.
 
 Source: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
-from typing import NamedTuple
-from typing import TypeAlias
 
 from llmgate import errors
 from llmgate.contract import PAUSE
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.contract import Events
-from llmgate.dialects.openai import chat as openai_chat
+from llmgate.fronts import signatures
 from llmgate.fronts.responses import output as front_output
-
-
-class _Kind(NamedTuple):
-    """How one kind of text is written."""
-
-    item: str  # the type of the item that holds it
-    content: str  # where the item has its parts
-    part: str  # the type of such a part
-    key: str  # where a part has its text
-    place: str  # what an event calls the place of its part
-    frame: str  # the events around a part
-    event: str  # the events of the text
-
-
-_TEXT = _Kind(
-    "message",
-    "content",
-    "output_text",
-    "text",
-    "content_index",
-    "response.content_part",
-    "response.output_text",
-)
-_REFUSAL = _TEXT._replace(part="refusal", key="refusal", event="response.refusal")
-_THOUGHT = _TEXT._replace(item="reasoning", part="reasoning_text", event="response.reasoning_text")
-_SUMMARY = _Kind(
-    "reasoning",
-    "summary",
-    "summary_text",
-    "text",
-    "summary_index",
-    "response.reasoning_summary_part",
-    "response.reasoning_summary_text",
-)
-
-_BLANK = {
-    "message": front_output.message([]),
-    "reasoning": front_output.reasoning("", False, None),
-}
-
-_Write: TypeAlias = Callable[[str, Mapping[str, Any]], Event]
-"""Makes an event of a type and its fields, with the next sequence number."""
+from llmgate.fronts.responses import tools as front_tools
+from llmgate.fronts.responses.stream_calls import CallItem
+from llmgate.fronts.responses.stream_text import BLANK
+from llmgate.fronts.responses.stream_text import REASONING
+from llmgate.fronts.responses.stream_text import REFUSAL
+from llmgate.fronts.responses.stream_text import SUMMARY
+from llmgate.fronts.responses.stream_text import TEXT
+from llmgate.fronts.responses.stream_text import Kind
+from llmgate.fronts.responses.stream_text import TextItem
+from llmgate.fronts.responses.tools import Tools
 
 
 def response_events(
@@ -76,7 +41,8 @@ def response_events(
     if first is None:
         raise _cut_short()
     started = front_output.begun(request, response_id, created_at, first.get("model") or "")
-    writer = _Writer(started, _SUMMARY if front_output.summarized(request) else _THOUGHT)
+    kind = SUMMARY if front_output.is_summarized(request) else REASONING
+    writer = _Writer(started, kind, front_tools.read(request))
     try:
         yield from writer.begin()
         yield from writer.read(first)
@@ -95,87 +61,19 @@ def _cut_short() -> errors.CutShort:
     return errors.CutShort("The upstream ended its stream before it was complete.")
 
 
-class _Speech:
-    """An item of text as it grows: a message, or the model's thoughts."""
-
-    def __init__(self, item: dict[str, Any], at: int, write: _Write) -> None:
-        self.type = item["type"]
-        self.blocks: list[Any] = []  # of signed thinking
-        self.kind: _Kind | None = None  # of the part under way
-        self._item = item
-        self._place: dict[str, Any] = {"item_id": item["id"], "output_index": at}
-        self._parts: list[dict[str, Any]] = []
-        self._texts: list[str] = []
-        self._logprobs: list[Any] = []
-        self._write = write
-
-    def begin(self) -> Event:
-        """Return the event that adds the item."""
-        at = self._place["output_index"]
-        return self._write("response.output_item.added", {"output_index": at, "item": self._item})
-
-    def turn(self, kind: _Kind) -> Iterator[Event]:
-        """Yield the events that end the part under way and begin one of *kind*."""
-        yield from self._end_part()
-        self.kind = kind
-        self._place[kind.place] = len(self._parts)
-        yield self._write(f"{kind.frame}.added", {**self._place, "part": self._part("", [])})
-
-    def delta(self, text: str, logprobs: list[Any]) -> Event:
-        """Return the event of a piece of text."""
-        assert self.kind is not None
-        self._texts.append(text)
-        fields = {**self._place, "delta": text}
-        if self.kind is _TEXT:
-            self._logprobs += logprobs
-            fields["logprobs"] = logprobs
-        return self._write(f"{self.kind.event}.delta", fields)
-
-    def _part(self, text: str, logprobs: list[Any]) -> dict[str, Any]:
-        """Return a part of the kind under way."""
-        assert self.kind is not None
-        if self.kind is _TEXT:
-            return front_output.text_part(text, logprobs)
-        return {"type": self.kind.part, self.kind.key: text}
-
-    def _end_part(self) -> Iterator[Event]:
-        """Yield the events that end the part under way, if there is one."""
-        kind = self.kind
-        if kind is None:
-            return
-        text = "".join(self._texts)
-        part = self._part(text, self._logprobs)
-        fields = {**self._place, kind.key: text}
-        if kind is _TEXT:
-            fields["logprobs"] = self._logprobs
-        yield self._write(f"{kind.event}.done", fields)
-        yield self._write(f"{kind.frame}.done", {**self._place, "part": part})
-        self._parts.append(part)
-        self._texts, self._logprobs, self.kind = [], [], None
-
-    def end(self, status: str, items: list[dict[str, Any]]) -> Iterator[Event]:
-        """Yield the events that end the item, which takes its place in *items*."""
-        parts = "summary" if self.kind is _SUMMARY else "content"
-        yield from self._end_part()
-        item = {**self._item, "status": status}
-        if self._parts:
-            item[parts] = self._parts
-        item.update(front_output.seal(self.blocks))
-        at = self._place["output_index"]
-        items[at] = item
-        yield self._write("response.output_item.done", {"output_index": at, "item": item})
-
-
 class _Writer:
     """One Response as it grows: reads chunks, writes events."""
 
-    def __init__(self, started: dict[str, Any], thought: _Kind) -> None:
+    def __init__(self, started: dict[str, Any], reasoning: Kind, tools: Tools) -> None:
         self._started = started
-        self._thought = thought
+        self._reasoning = reasoning
+        self._tools = tools
         self._sequence = -1
         self._items: list[dict[str, Any]] = []  # as they were added, then as they ended
-        self._speech: _Speech | None = None
-        self._calls: dict[int, list[str]] = {}  # place in the output -> pieces of arguments
+        self._text: TextItem | None = None  # under way
+        self._carrier = signatures.Carrier()
+        self._nameless: dict[Any, dict[str, Any]] = {}  # calls whose name has not arrived
+        self._calls: dict[Any, CallItem] = {}  # by chat's index
         self._places: dict[Any, int] = {}  # chat's index of a call -> place in the output
         self._finish: str | None = None
         self._usage: Any = None
@@ -186,7 +84,7 @@ class _Writer:
         return {"type": type, "sequence_number": self._sequence, **fields}
 
     def begin(self) -> Iterator[Event]:
-        """Yield what comes before anything is said."""
+        """Yield the events before the first item."""
         yield self._event("response.created", {"response": self._started})
         yield self._event("response.in_progress", {"response": self._started})
 
@@ -202,90 +100,98 @@ class _Writer:
         """Yield the events of one delta."""
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if thought:
-            yield from self._said(self._thought, thought, [])
-        if delta.get("thinking_blocks"):
-            yield from self._speaking("reasoning")
-            assert self._speech is not None
-            self._speech.blocks += map(openai_chat.unnumbered, delta["thinking_blocks"])
+            yield from self._add_text(self._reasoning, thought, [])
+        if delta.get("thinking_blocks") or delta.get("reasoning_details"):
+            yield from self._open("reasoning")
+        self._carrier.add(delta)
         if delta.get("content"):
             tokens = (logprobs or {}).get("content") or ()
             listed = [front_output.token_logprob(token) for token in tokens]
-            yield from self._said(_TEXT, delta["content"], listed)
+            yield from self._add_text(TEXT, delta["content"], listed)
         if delta.get("refusal"):
-            yield from self._said(_REFUSAL, delta["refusal"], [])
+            yield from self._add_text(REFUSAL, delta["refusal"], [])
         for call in delta.get("tool_calls") or ():
-            yield from self._called(call)
+            yield from self._add_call(call)
 
-    def _said(self, kind: _Kind, text: str, logprobs: list[Any]) -> Iterator[Event]:
+    def _add_text(self, kind: Kind, text: str, logprobs: list[Any]) -> Iterator[Event]:
         """Yield the events of a piece of text."""
-        yield from self._speaking(kind.item)
-        assert self._speech is not None
-        if self._speech.kind is not kind:
-            yield from self._speech.turn(kind)
-        yield self._speech.delta(text, logprobs)
+        yield from self._open(kind.item)
+        assert self._text is not None
+        if self._text.kind is not kind:
+            yield from self._text.turn(kind)
+        yield self._text.delta(text, logprobs)
 
-    def _speaking(self, type: str) -> Iterator[Event]:
-        """Yield the events after which an item of *type* is under way."""
-        if self._speech is not None and self._speech.type == type:
+    def _open(self, type: str) -> Iterator[Event]:
+        """Yield the events after which an item of text of this *type* is under way."""
+        if self._text is not None and self._text.type == type:
             return
-        yield from self._silent("completed")
-        item = self._added(_BLANK[type])
-        self._speech = _Speech(item, len(self._items) - 1, self._event)
-        yield self._speech.begin()
+        yield from self._close("completed")
+        item = {"id": self._item_id(type), "status": "in_progress", **BLANK[type]}
+        self._items.append(item)
+        self._text = TextItem(item, len(self._items) - 1, self._event)
+        yield self._text.begin()
 
-    def _added(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Return *item* with an id made of its place, which is the last."""
-        id = front_output.item_id(self._started["id"], item["type"], len(self._items))
-        self._items.append({"id": id, "status": "in_progress", **item})
-        return self._items[-1]
+    def _item_id(self, type: str) -> str:
+        """Return the id of the next item, made of its place."""
+        return front_output.item_id(self._started["id"], type, len(self._items))
 
-    def _silent(self, status: str) -> Iterator[Event]:
+    def _close(self, status: str) -> Iterator[Event]:
         """Yield the events that end the item of text under way, if there is one."""
-        if self._speech is not None:
-            yield from self._speech.end(status, self._items)
-            self._speech = None
+        if self._text is None:
+            return
+        if self._text.type == "reasoning":
+            self._text.signed = self._carrier.take()
+        yield from self._text.end(status, self._items)
+        self._text = None
 
-    def _called(self, call: Mapping[str, Any]) -> Iterator[Event]:
-        """Yield the events of a piece of a tool call.
+    def _add_call(self, piece: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield the events of a *piece* of a tool call.
 
         Calls stay open until the end: upstreams may send the pieces of several in turns.
         """
-        index = call.get("index", 0)
-        arguments = (call.get("function") or {}).get("arguments") or ""
-        if index not in self._places:
-            yield from self._silent("completed")
-            self._places[index] = len(self._items)
-            item = front_output.function_call(call, self._started["id"], len(self._items))
-            item = self._added({**item, "arguments": ""})
-            self._calls[len(self._items) - 1] = []
-            fields = {"output_index": len(self._items) - 1, "item": item}
-            yield self._event("response.output_item.added", fields)
-        at = self._places[index]
+        index = piece.get("index", 0)
+        function = piece.get("function") or {}
+        arguments = function.get("arguments") or ""
+        if index not in self._calls:
+            held = self._nameless.pop(index, {})
+            arguments = held.get("arguments", "") + arguments
+            call = {**held.get("call", {}), **piece}
+            if not function.get("name"):
+                self._nameless[index] = {"call": call, "arguments": arguments}
+                return
+            yield from self._begin_call(index, call)
         if arguments:
-            self._calls[at].append(arguments)
-            fields = {"item_id": self._items[at]["id"], "output_index": at, "delta": arguments}
-            yield self._event("response.function_call_arguments.delta", fields)
+            yield from self._calls[index].add(arguments)
 
-    def _end_call(self, at: int, status: str) -> Iterator[Event]:
-        """Yield the events that end a tool call."""
-        arguments = "".join(self._calls[at])
-        item = {**self._items[at], "status": status, "arguments": arguments}
-        self._items[at] = item
-        named = {"item_id": item["id"], "name": item["name"]}
-        fields = {"output_index": at, **named, "arguments": arguments}
-        yield self._event("response.function_call_arguments.done", fields)
-        yield self._event("response.output_item.done", {"output_index": at, "item": item})
+    def _begin_call(self, index: Any, call: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield the events that begin *call*; its signature goes into an item before it."""
+        if call.get("extra_content"):
+            yield from self._open("reasoning")
+        at, response_id = len(self._items), self._started["id"]
+        id = front_output.call_id(call, response_id, at)
+        self._carrier.add_call(id, call)
+        yield from self._close("completed")
+        type = front_output.call_item(call, self._tools, id)["type"]
+        identity = {"item_id": self._item_id(type), "call_id": id, "output_index": at}
+        item = CallItem(call, self._tools, identity, self._event)
+        self._items.append(item.item)
+        self._calls[index], self._places[index] = item, at
+        yield item.begin()
 
     def end(self) -> Iterator[Event]:
-        """Yield what comes after everything was said; raises CutShort if it was not."""
+        """Yield the events after the last chunk; raises CutShort if the choice has not ended."""
         if self._finish is None:
             raise _cut_short()
-        yield from () if self._items else self._said(_TEXT, "", [])
+        for index, held in self._nameless.items():
+            yield from self._begin_call(index, held["call"])
+            yield from self._calls[index].add(held["arguments"])
+        yield from () if self._items else self._add_text(TEXT, "", [])
         response = front_output.ended(self._started, self._items, self._finish, self._usage)
         status = response["status"]
-        yield from self._silent(status)
-        for at in self._calls:
-            yield from self._end_call(at, status)
+        yield from self._close(status)
+        for index, call in self._calls.items():
+            yield from call.end(status)
+            self._items[self._places[index]] = call.item
         yield self._event(f"response.{status}", {"response": response})
 
     def failed(self, error: errors.GateError) -> Event:

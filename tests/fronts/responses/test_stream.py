@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from openai.types.responses import ResponseStreamEvent
 
 from llmgate import errors
+from llmgate.fronts import signatures
 from llmgate.fronts.responses import input as front_input
 from llmgate.fronts.responses import stream as front_stream
 from llmgate.fronts.responses import wire as front_wire
@@ -98,7 +99,7 @@ def test_calls_are_written_as_openai_does() -> None:
     got = events(
         ROLE,
         chunk({"content": "Wait."}),
-        chunk(call(0, "", id="a", extra_content={"x": 1})),
+        chunk(call(0, "", id="a", x=1)),
         chunk(call(0, '{"b":')),
         chunk(call(0, "1}")),
         chunk({}, "tool_calls"),
@@ -111,7 +112,7 @@ def test_calls_are_written_as_openai_does() -> None:
         "call_id": "a",
         "name": "f",
         "arguments": "",
-        "extra_content": {"x": 1},
+        "x": 1,
     }
     place = {"item_id": "fc_x_1", "output_index": 1}
     done = {**item, "status": "completed", "arguments": '{"b":1}'}
@@ -206,7 +207,7 @@ def test_signed_thinking_goes_along() -> None:
     )
 
     first, _, last = got[-1]["response"]["output"]
-    assert front_input.unsealed(first["encrypted_content"]) == blocks
+    assert signatures.unsealed(first["encrypted_content"]) == {"thinking_blocks": blocks}
     assert first["content"] == [{"type": "reasoning_text", "text": "Hm."}]
     assert (last["summary"], "content" in last, "encrypted_content" in last) == ([], False, True)
 
@@ -376,3 +377,102 @@ def _texts(content: Any) -> str:
     if isinstance(content, list):
         return "".join(part["text"] for part in content)
     return content or ""
+
+
+def test_a_signed_call_follows_reasoning_that_carries_its_signature() -> None:
+    extra = {"google": {"thought_signature": "S"}}
+
+    got = events(
+        chunk({"content": "Wait."}),
+        chunk(call(0, "{}", id="a", extra_content=extra)),
+        chunk({}, "tool_calls"),
+    )
+
+    output = got[-1]["response"]["output"]
+    assert [item["type"] for item in output] == ["message", "reasoning", "function_call"]
+    assert signatures.unsealed(output[1]["encrypted_content"]) == {"calls": {"a": extra}}
+
+
+def test_details_of_reasoning_are_joined_and_carried() -> None:
+    pieces = [{"type": "reasoning.text", "index": 0, "text": text_} for text_ in ("a", "b")]
+    signed = {"type": "reasoning.text", "index": 0, "text": None, "signature": "S"}
+    secret = {"type": "reasoning.encrypted", "index": 0, "data": "E"}
+
+    got = events(
+        *(chunk({"reasoning": it["text"], "reasoning_details": [it]}) for it in pieces),
+        chunk({"reasoning_details": [signed, secret]}),
+        chunk({"content": "Hi"}),
+        STOP,
+    )
+
+    carried = signatures.unsealed(got[-1]["response"]["output"][0]["encrypted_content"])
+    assert carried["reasoning_details"] == [{**signed, "text": "ab"}, secret]
+
+
+CUSTOM = {
+    "model": "m",
+    "tools": [{"type": "custom", "name": "patch"}, {"type": "shell"}],
+}
+
+
+def test_a_custom_tools_input_streams_as_text() -> None:
+    pieces = ['{"inp', 'ut": "a', "\\", "n\\ud83d", '\\ude00"', "}"]
+
+    got = events(
+        chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "patch"}}]}),
+        *(chunk(call(0, piece)) for piece in pieces),
+        chunk({}, "tool_calls"),
+        request=CUSTOM,
+    )
+
+    kinds = [event["type"] for event in got if "custom_tool_call_input" in event["type"]]
+    deltas = [event["delta"] for event in got if event["type"].endswith("input.delta")]
+    assert deltas == ["a", "\n", "\U0001f600"]
+    assert kinds[-1] == "response.custom_tool_call_input.done"
+    assert got[-1]["response"]["output"] == [
+        {
+            "id": "ctc_x_0",
+            "type": "custom_tool_call",
+            "status": "completed",
+            "call_id": "a",
+            "name": "patch",
+            "input": "a\n\U0001f600",
+        }
+    ]
+
+
+def test_a_call_of_a_shell_has_no_pieces() -> None:
+    got = events(
+        chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "shell"}}]}),
+        chunk(call(0, '{"commands": ["ls"]}')),
+        chunk({}, "tool_calls"),
+        request=CUSTOM,
+    )
+
+    assert [event["type"] for event in got[2:]] == [
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert got[-1]["response"]["output"][0]["action"]["commands"] == ["ls"]
+
+
+def test_a_call_begins_when_its_name_is_known() -> None:
+    nameless = {"index": 0, "id": "a", "function": {"arguments": "{"}}
+
+    got = events(
+        chunk({"tool_calls": [nameless]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "}"}}]}),
+        chunk({}, "tool_calls"),
+    )
+
+    item = got[-1]["response"]["output"][0]
+    assert (item["call_id"], item["name"], item["arguments"]) == ("a", "f", "{}")
+
+
+def test_a_call_without_a_name_is_still_a_call() -> None:
+    nameless = {"index": 0, "id": "a", "function": {"arguments": "{}"}}
+
+    got = events(chunk({"tool_calls": [nameless]}), chunk({}, "tool_calls"))
+
+    assert got[-1]["response"]["output"][0]["arguments"] == "{}"

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.access import budgets
-from llmgate.access import fields
 from llmgate.access import keys
 from llmgate.access import periods
 from llmgate.access import rules
 from llmgate.access.directory import Directory
-from llmgate.access.wire import Sums
+from llmgate.access.management import fields
+from llmgate.access.management.wire import Sums
 from llmgate.storage.control import AliasTaken
 from llmgate.storage.control import Document
 from llmgate.storage.control import Filter

@@ -1,0 +1,1 @@
+"""What administrators do with keys, users and teams, in the fields of LiteLLM."""
