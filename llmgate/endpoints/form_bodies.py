@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import IO
 from typing import Any
 
-from flask import Response
-from flask import after_this_request
 from flask import request
 from gunicorn.http.errors import ParseException
 from werkzeug import exceptions
@@ -21,12 +18,13 @@ from llmgate.contract import Body
 from llmgate.contract import Upload
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies
+from llmgate.endpoints import spooled_bodies
 from llmgate.schema import parameters
 from llmgate.schema import validation
 
 _IN_MEMORY = 64 * 1024  # bytes of a file that are kept off the disk
-_MOST_PARTS = 100
-_LARGEST_FIELD = 1024 * 1024
+_MAX_PARTS = 100
+_MAX_FIELD_BYTES = 1024 * 1024
 _FILES = frozenset({"file", "image", "mask"})
 
 
@@ -84,16 +82,19 @@ def _parsed(limit: int) -> Body:
         raise json_bodies.too_large(limit)
     parser = FormDataParser(
         stream_factory=_spooled,
-        max_form_memory_size=_LARGEST_FIELD,
+        max_form_memory_size=_MAX_FIELD_BYTES,
         max_content_length=limit,
-        max_form_parts=_MOST_PARTS,
+        max_form_parts=_MAX_PARTS,
         silent=False,
     )
     stream = _Limited(request.environ["wsgi.input"], limit, length)
     try:
         _, fields, files = parser.parse(stream, request.mimetype, length, request.mimetype_params)  # type: ignore[arg-type]
     except exceptions.RequestEntityTooLarge as error:
-        raise json_bodies.too_large(limit) from error
+        raise errors.TooLarge(
+            f"The form has more than {_MAX_PARTS} parts, or text fields of more than"
+            f" {_MAX_FIELD_BYTES} bytes."
+        ) from error
     except (BlockingIOError, TimeoutError) as error:
         raise json_bodies.too_slow(error) from error
     except (ValueError, OSError, EOFError, ParseException) as error:
@@ -160,14 +161,7 @@ def _spooled(
     content_length: int | None = None,
 ) -> IO[bytes]:
     """Return a file for an upload, open until the response is complete; on disk unless small."""
-    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-
-    @after_this_request
-    def closing(response: Response) -> Response:
-        response.call_on_close(file.close)
-        return response
-
-    return file
+    return spooled_bodies.temporary_file(_IN_MEMORY)
 
 
 def _upload(file: FileStorage) -> Upload:

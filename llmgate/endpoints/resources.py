@@ -33,6 +33,7 @@ from llmgate.endpoints import passthrough
 from llmgate.endpoints import passthrough_request
 from llmgate.endpoints import routes
 from llmgate.endpoints import spooled_bodies
+from llmgate.endpoints.form_head import FormHead
 from llmgate.pipeline import passthrough as passthrough_pipeline
 from llmgate.pipeline import streaming
 from llmgate.providers import natives
@@ -165,11 +166,11 @@ def _form() -> _Body:
     """Return the form of this request, on disk if it is large; what is ours is cut out of it."""
     raw = spooled_bodies.body(common.settings().max_upload)
     head = raw.head() if isinstance(raw, spooled_bodies.Spool) else raw
-    said = {name: spooled_bodies.field(head, name) for name in (_PROVIDER, "model")}
-    kept = spooled_bodies.without_field(head, _PROVIDER)
+    form = FormHead(head, request.mimetype_params.get("boundary"))
+    said = {name: form.value(name) for name in (_PROVIDER, "model")}
 
     def data(model: str | None) -> bytes | SpooledFile:
-        sent = spooled_bodies.with_field(kept, "model", model) if model else kept
+        sent = form.replaced("model", model, _PROVIDER) if model else form.without(_PROVIDER)
         return raw.with_head(sent, len(head)) if isinstance(raw, spooled_bodies.Spool) else sent
 
     return _Body({name: value for name, value in said.items() if value is not None}, data)

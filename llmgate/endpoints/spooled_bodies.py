@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+import errno
 import tempfile
-from collections.abc import Callable
 from collections.abc import Iterator
 from typing import IO
+from typing import Any
 
 from flask import Response
 from flask import after_this_request
@@ -18,7 +19,7 @@ from llmgate.endpoints import json_bodies
 
 _IN_MEMORY = 256 * 1024  # bytes of a body that are kept off the disk
 _BLOCK = 64 * 1024
-_HEAD = 64 * 1024  # bytes of a form in which fields are looked for: files follow them
+_HEAD = 64 * 1024  # bytes of a form in which fields are read; files follow them
 
 
 class Spool:
@@ -69,7 +70,8 @@ class Spool:
 def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
     """Return the request's body; above *in_memory* bytes it lies on disk.
 
-    Raises TooLarge above *limit* bytes, UnsupportedMedia, RequestTimeout, InvalidRequest.
+    Raises TooLarge above *limit* bytes, UnsupportedMedia, RequestTimeout, InvalidRequest, and
+    StorageFailed.
     """
     json_bodies.refuse_compression()
     length = request.content_length
@@ -77,8 +79,7 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
         raise json_bodies.too_large(limit)
     if length is None and "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
         return b""
-    file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
-    closed_after_answer(file.close)
+    file = temporary_file(in_memory)
     size = 0
     for block in _blocks(limit + 1 if length is None else length):
         file.write(block)
@@ -91,13 +92,52 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
     return file.read() if size <= in_memory else Spool(file, size)
 
 
-def closed_after_answer(close: Callable[[], object]) -> None:
-    """Call *close* when the response to this request is complete."""
+class StorageFailed(errors.GateError):
+    """A body could not be written to disk."""
+
+    status = 507
+    code = "insufficient_storage"
+    retry = True
+
+
+class _File(tempfile.SpooledTemporaryFile[bytes]):
+    """A temporary file; a disk that is full or read-only raises StorageFailed."""
+
+    def write(self, data: Any) -> int:
+        """Append *data*."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise _storage_failed(error) from error
+
+    def close(self) -> None:
+        """Close; a buffer that does not fit the disk is lost."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+def temporary_file(in_memory: int) -> IO[bytes]:
+    """Return a file that is closed after the response, on disk above *in_memory* bytes."""
+    file = _File(max_size=in_memory)
 
     @after_this_request
-    def closing(response: Response) -> Response:
-        response.call_on_close(close)
+    def close_file(response: Response) -> Response:
+        response.call_on_close(file.close)
         return response
+
+    return file
+
+
+def _storage_failed(error: OSError) -> StorageFailed:
+    """Return the error for a body that could not be written because of *error*."""
+    failed = StorageFailed(
+        "The gateway cannot store the upload at the moment. Retry, or send a smaller file.",
+        headers={"Retry-After": "30"},
+    )
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        failed.status = 503
+    failed.cause = f"writing a temporary file failed: {error.strerror or error}"
+    return failed
 
 
 def _blocks(left: int) -> Iterator[bytes]:
@@ -113,33 +153,3 @@ def _blocks(left: int) -> Iterator[bytes]:
         raise errors.InvalidRequest(
             "The request body is incomplete or its chunked encoding is invalid."
         ) from error
-
-
-# -- fields of forms
-
-
-def field(head: bytes, name: str) -> str | None:
-    """Return what the field called *name* says in *head*, the beginning of a form."""
-    found = _field(name).search(head)
-    return found[3].decode("utf-8", "replace") if found else None
-
-
-def without_field(head: bytes, name: str) -> bytes:
-    """Return *head*, the beginning of a form, without the field called *name*."""
-    return _field(name).sub(b"", head, count=1)
-
-
-def with_field(head: bytes, name: str, value: str) -> bytes:
-    """Return *head*, the beginning of a form, *value* in its field called *name*."""
-    said = value.encode()
-    return _field(name).sub(lambda found: found[1] + found[2] + said + found[4], head, count=1)
-
-
-def _field(name: str) -> re.Pattern[bytes]:
-    """Return what finds a field: its boundary, its header, its value, its end."""
-    title = re.escape(name.encode())
-    return re.compile(
-        rb"(--[^\r\n]{1,200}\r\n)(?=[^\r\n]*name=\"?"
-        + title
-        + rb"\"?(?:[;\r]))((?:[^\r\n]+\r\n)*\r\n)([^\r\n]{0,500})(\r\n)(?=--)"
-    )
