@@ -14,6 +14,7 @@ from wsgiref.types import WSGIApplication
 
 import click
 
+from llmgate import access_cli
 from llmgate import config
 from llmgate import create_app
 from llmgate import warnings
@@ -38,6 +39,8 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Return the remaining *args*; raises click.UsageError."""
+        if args and args[0] in access_cli.NAMES:
+            access_cli.run(args, os.environ)
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -115,6 +118,8 @@ def main(  # noqa: PLR0913 - one argument for each option
 
     With no option the provider whose key is in the environment serves (OPENAI_API_KEY, ...);
     without any key the built-in echo answers.
+
+    llmgate keys --help and llmgate ledger --help administer clients' keys and what they spend.
     """
     if api_base and not model:
         _fail("--api-base needs --model")
