@@ -193,6 +193,7 @@ class Operation(NamedTuple):
     stream: Stream | None = None  # None: it cannot stream
     usage: Callable[[Mapping[str, Any]], Usage] = no_usage  # of a reply or event in OpenAI's shape
     params: frozenset[str] | None = None  # OpenAI parameters it takes; None: all
+    extensions: frozenset[str] | None = None  # Anthropic's members it takes; None: all
     passthrough: bool = (
         False  # its bytes are its endpoint's own wire and are passed on as they came
     )

@@ -20,6 +20,7 @@ from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.dialects.bedrock import embeddings as bedrock_embeddings
 from llmgate.dialects.bedrock import errors as bedrock_errors
+from llmgate.dialects.bedrock import models as bedrock_models
 from llmgate.dialects.bedrock import reply as bedrock_reply
 from llmgate.dialects.bedrock import request as bedrock_request
 from llmgate.dialects.openai import embeddings as openai_embeddings
@@ -39,20 +40,20 @@ def url(deployment: Deployment, action: str) -> str:
     base, there = deployment.api_base, aws.region_of(deployment.model)
     if there and base == _base_url(deployment.settings):
         base = _base_url({**deployment.settings, "aws_region_name": there})
-    model = str(deployment.settings.get("model_id") or bedrock_request.bare(deployment.model))
+    model = str(deployment.settings.get("model_id") or bedrock_models.bare(deployment.model))
     return f"{base}/model/{quote(model, safe='')}/{action}"
 
 
 def name(deployment: Deployment) -> str:
     """Return the name of the deployment's model, also where an ARN hides it."""
-    named = deployment.info.get("base_model") or bedrock_request.bare(deployment.model)
+    named = deployment.info.get("base_model") or bedrock_models.bare(deployment.model)
     return str(named).lower()
 
 
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call of Converse or, for a stream, of ConverseStream."""
     structured = deployment.info.get("supports_native_structured_output")
-    model = bedrock_request.Model(name(deployment), structured)
+    model = bedrock_models.Model(name(deployment), structured)
     request = bedrock_request.request(body, model, deployment.drop_params)
     streamed = bool(body.get("stream"))
     where = url(deployment, "converse-stream" if streamed else "converse")
@@ -74,7 +75,7 @@ def _embed(body: Body, deployment: Deployment) -> Call:
 
 def _embedded(raw: Any, deployment: Deployment) -> Reply:
     """Return the embeddings in the response *raw*."""
-    return bedrock_embeddings.reply(raw, bedrock_request.bare(deployment.model))
+    return bedrock_embeddings.reply(raw, bedrock_models.bare(deployment.model))
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
@@ -96,6 +97,7 @@ BEDROCK = Provider(
             bedrock_reply.chunks,
             usage=openai_wire.usage,
             params=bedrock_request.PARAMS,
+            extensions=bedrock_request.EXTENSIONS,
         ),
         "embeddings": Operation(
             _embed,

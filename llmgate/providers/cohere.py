@@ -92,7 +92,7 @@ COHERE = Provider(
     authorize=credentials.bearer(_KEY_ENV),
     failure=cohere.failure,
     operations={
-        "chat": Operation(_chat, _chat_reply, _chunks, cohere.usage, _CHAT),
+        "chat": Operation(_chat, _chat_reply, _chunks, cohere.usage, _CHAT, cohere.EXTENSIONS),
         "embeddings": Operation(
             _embed,
             _embeddings,

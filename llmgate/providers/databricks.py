@@ -37,7 +37,7 @@ def _base_url(settings: Mapping[str, Any]) -> str:
 
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
-    sent = {**databricks.chat_body(body), "model": deployment.model}
+    sent = {**databricks.chat_body(body, deployment.model), "model": deployment.model}
     return openai_wire.json_call(f"{deployment.api_base}{openai_wire.path('chat')}", sent)
 
 
@@ -65,7 +65,12 @@ DATABRICKS = Provider(
     failure=databricks.failure,
     operations={
         "chat": Operation(
-            _chat, _chat_reply, databricks.chat_chunks, openai_wire.usage, databricks.PARAMS
+            _chat,
+            _chat_reply,
+            databricks.chat_chunks,
+            openai_wire.usage,
+            databricks.PARAMS,
+            databricks.EXTENSIONS,
         ),
         "embeddings": Operation(
             _embed,

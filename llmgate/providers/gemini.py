@@ -127,6 +127,7 @@ GEMINI = Provider(
             stream=gemini_reply.chunks,
             usage=openai_wire.usage,
             params=gemini_request.PARAMS,
+            extensions=gemini_request.EXTENSIONS,
         ),
         "embeddings": Operation(
             _embed,

@@ -75,7 +75,7 @@ OLLAMA_CHAT = Provider(
     authorize=credentials.bearer(()),
     failure=ollama.failure,
     operations={
-        "chat": Operation(_chat, _chat_reply, _chunks, openai_wire.usage, _CHAT),
+        "chat": Operation(_chat, _chat_reply, _chunks, openai_wire.usage, _CHAT, ollama.EXTENSIONS),
         "embeddings": Operation(
             _embed,
             _embeddings,

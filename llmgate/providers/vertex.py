@@ -139,6 +139,7 @@ VERTEX = Provider(
             stream=gemini_reply.chunks,
             usage=openai_wire.usage,
             params=gemini_request.PARAMS,
+            extensions=gemini_request.EXTENSIONS,
         ),
         "embeddings": Operation(
             _embed,

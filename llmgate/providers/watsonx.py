@@ -72,7 +72,7 @@ def _place(deployment: Deployment) -> dict[str, str]:
 def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat *body*."""
     action = "chat_stream" if body.get("stream") else "chat"
-    return _call(deployment, action, watsonx.chat_body(body))
+    return _call(deployment, action, watsonx.chat_body(body, deployment.model))
 
 
 def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
@@ -135,7 +135,12 @@ WATSONX = Provider(
     failure=watsonx.failure,
     operations={
         "chat": Operation(
-            _chat, _chat_reply, watsonx.chat_chunks, openai_wire.usage, watsonx.PARAMS
+            _chat,
+            _chat_reply,
+            watsonx.chat_chunks,
+            openai_wire.usage,
+            watsonx.PARAMS,
+            watsonx.EXTENSIONS,
         ),
         "embeddings": Operation(
             _embed,

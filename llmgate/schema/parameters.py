@@ -90,10 +90,17 @@ GATE_ONLY = frozenset(
 )
 """Members of a body that the gate reads itself; never sent upstream, except inside `extra_body`."""
 
+EXTENSIONS = frozenset(
+    """thinking output_config context_management cache_control container mcp_servers diagnostics
+    inference_geo speed betas anthropic_beta user_profile_id""".split()
+)
+"""Members of Anthropic's Messages API that OpenAI's lacks; see `Operation.extensions`."""
+
 HINTS = frozenset(
     """model messages prompt input user stream stream_options store verbosity reasoning_effort
-    prompt_cache_key prompt_cache_retention prompt_cache_options safety_identifier
-    moderation""".split()
+    prompt_cache_key prompt_cache_retention prompt_cache_options safety_identifier moderation
+    service_tier thinking output_config context_management cache_control diagnostics
+    speed betas anthropic_beta user_profile_id""".split()
 )
 """Parameters that are dropped without an error where they are not supported: they express a
 preference or save money, and the response is valid without them. All others are demands."""
@@ -101,8 +108,12 @@ preference or save money, and the response is valid without them. All others are
 NON_OPENAI = frozenset({"stop_sequences"})
 """Parameters that clients send to every provider (guidance does) though OpenAI has no such name."""
 
-NATIVE = {name: frozenset({"metadata"}) for name in ("messages", "count_tokens", "responses")}
-"""Names in GATE_ONLY that are parameters of these APIs themselves."""
+NATIVE = {
+    "messages": frozenset({"metadata", "stop_sequences"}),
+    "count_tokens": frozenset({"metadata", "stop_sequences"}),
+    "responses": frozenset({"metadata"}),
+}
+"""Names in GATE_ONLY and NON_OPENAI that are parameters of these APIs themselves."""
 
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "best_of": (0, 1),
@@ -146,17 +157,19 @@ def upstream_body(body: Body, deployment: Deployment, name: str, operation: Oper
     Raises InvalidRequest for unsupported parameters, unless they are hints or may be dropped.
     """
     defaults = _applicable(deployment.defaults, body, name)
-    ours = GATE_ONLY - NATIVE.get(name, frozenset())
+    native = NATIVE.get(name, frozenset())
+    ours = GATE_ONLY - native
     given = {key: value for key, value in {**body, **defaults}.items() if key not in ours}
     given.update(_object(deployment.settings, "extra_body"))
     given.update(_object(body, "extra_body"))
     drops = drops_unsupported(body, deployment)
     if drops:
-        given = {key: value for key, value in given.items() if key not in NON_OPENAI}
+        given = {key: value for key, value in given.items() if key not in NON_OPENAI - native}
     for path in _named(deployment, body, "additional_drop_params"):
         given = without(given, steps(path))
     allowed = _named(deployment, body, "allowed_openai_params")
-    refused = _refused(given, OPENAI.get(name, _ALL), operation.params, allowed)
+    allowed += [key for key in _object(body, "extra_body") if key in EXTENSIONS]
+    refused = _refused(given, OPENAI.get(name, _ALL), operation, allowed)
     demands = [key for key in refused if key not in HINTS and not is_default(key, given[key])]
     if demands and not drops:
         raise errors.InvalidRequest(
@@ -196,12 +209,15 @@ def _named(deployment: Deployment, body: Body, key: str) -> list[str]:
 
 
 def _refused(
-    given: Body, known: Collection[str], taken: frozenset[str] | None, allowed: Collection[str]
+    given: Body, known: Collection[str], operation: Operation, allowed: Collection[str]
 ) -> list[str]:
-    """Return the *known* parameters in *given* that are not *taken* (None: all are supported)."""
-    if taken is None:
-        return []
-    return [key for key in given if key in known and key not in taken and key not in allowed]
+    """Return the *known* parameters and the extensions in *given* that *operation* lacks."""
+    names: set[str] = set()
+    if operation.params is not None:
+        names |= set(known) - operation.params
+    if operation.extensions is not None:
+        names |= EXTENSIONS - operation.extensions
+    return [key for key in given if key in names and key not in allowed]
 
 
 def is_default(key: str, value: Any) -> bool:

@@ -469,3 +469,53 @@ def test_a_whole_body_of_librechat_passes(name: str) -> None:
 )
 def test_the_text_of_a_body_is_measured(body: Any, wanted: int) -> None:
     assert parameters.text_length(body) == wanted
+
+
+HI = {"messages": [{"role": "user", "content": "Hi"}]}
+DEPLOYMENT = Deployment("g", "mistral", "large", "https://x")
+OPERATION = Operation(build=lambda body, deployment: None)  # type: ignore
+
+
+def test_anthropics_members_end_where_an_operation_lacks_them() -> None:
+    operation = OPERATION._replace(extensions=frozenset({"thinking"}))
+    body = {**HI, "thinking": {"type": "adaptive"}, "context_management": {"edits": []}}
+
+    got = parameters.upstream_body(body, DEPLOYMENT, "chat", operation)
+
+    assert got == {**HI, "thinking": {"type": "adaptive"}}
+
+
+def test_an_operation_without_a_list_gets_all_of_anthropics_members() -> None:
+    body = {**HI, "context_management": {"edits": []}}
+
+    got = parameters.upstream_body(body, DEPLOYMENT, "chat", OPERATION._replace(extensions=None))
+
+    assert got == body
+
+
+def test_a_demand_among_anthropics_members_is_refused() -> None:
+    operation = OPERATION._replace(extensions=frozenset())
+    body = {**HI, "mcp_servers": [{"url": "https://x"}]}
+
+    with pytest.raises(errors.InvalidRequest) as caught:
+        parameters.upstream_body(body, DEPLOYMENT, "chat", operation)
+
+    assert caught.value.param == "mcp_servers"
+
+
+def test_a_member_of_extra_body_is_sent_deliberately() -> None:
+    operation = OPERATION._replace(extensions=frozenset())
+    body = {**HI, "extra_body": {"context_management": {"edits": []}}}
+
+    got = parameters.upstream_body(body, DEPLOYMENT, "chat", operation)
+
+    assert got == {**HI, "context_management": {"edits": []}}
+
+
+@pytest.mark.parametrize("name", ["messages", "count_tokens"])
+def test_stop_sequences_stay_where_the_api_has_them(name: str) -> None:
+    body = {**HI, "stop_sequences": ["x"], "drop_params": True}
+
+    got = parameters.upstream_body(body, DEPLOYMENT, name, OPERATION._replace(params=None))
+
+    assert got == {**HI, "stop_sequences": ["x"]}

@@ -6,7 +6,6 @@ Source: https://platform.claude.com/docs/en/api/messages
 from __future__ import annotations
 
 import base64
-import json
 import re
 import urllib.parse
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 
 Block: TypeAlias = dict[str, Any]
@@ -24,16 +24,18 @@ _DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.S)
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
 
+_RULES = leniency.Rules(media_in_results=True)
+
+
 def conversation(messages: list[Mapping[str, Any]]) -> tuple[list[Block], list[dict[str, Any]]]:
     """Return the system blocks and the turns that *messages* stand for.
 
-    System messages are collected, wherever they stand: models before Opus 4.8 take none between
-    turns. Neighbours of the same role become one turn, as tool results in parallel must; blank
-    text, which Anthropic refuses, is left out.
+    System messages are collected from everywhere: models before Opus 4.8 accept none between
+    turns. Neighbours of the same role become one turn, as parallel tool results must.
     """
     system: list[Block] = []
     turns: list[dict[str, Any]] = []
-    for at, message in enumerate(messages):
+    for at, message in leniency.repaired(messages, _RULES):
         role, read = _ROLES.get(message["role"], _NO_ROLE)
         found = _marked(read(message, f"messages[{at}]"), message)
         if role == "system":
@@ -90,7 +92,7 @@ def _tool_use(call: Mapping[str, Any], where: str) -> Block:
         "type": "tool_use",
         "id": tool_id(call["id"]),
         "name": function["name"],
-        "input": tool_input(function.get("arguments")),
+        "input": leniency.arguments(function.get("arguments")),
     }
     return block | _rest(call, "type", "id", "function", "index")
 
@@ -98,31 +100,6 @@ def _tool_use(call: Mapping[str, Any], where: str) -> Block:
 def tool_id(id: str) -> str:
     """Return *id* without the characters that Anthropic refuses in it; other upstreams use them."""
     return _NOT_IN_IDS.sub("_", id)
-
-
-def tool_input(arguments: str | None) -> dict[str, Any]:
-    """Return the object that the JSON text *arguments* holds.
-
-    A model may have written what is none; Anthropic's way to tell it so is a wrapping object.
-    """
-    if not arguments or not arguments.strip():
-        return {}
-    try:
-        found = json.loads(arguments, parse_constant=_refused, parse_float=_finite)
-    except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {"INVALID_JSON": arguments}
-
-
-def _refused(constant: str) -> Any:
-    """Raise ValueError: *constant* (NaN, Infinity) is not valid JSON."""
-    raise ValueError(constant)
-
-
-def _finite(text: str) -> float:
-    """Return the number in *text*; raises ValueError if a float cannot hold it."""
-    number = float(text)
-    return number if abs(number) != float("inf") else _refused(text)
 
 
 def _result(message: Mapping[str, Any], where: str) -> list[Block]:
@@ -160,11 +137,9 @@ _ROLES: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str], list[Block]]]
 def _blocks(content: Any, where: str) -> list[Block]:
     """Return the blocks of *content*: a string, null, or parts. Anthropic's own blocks stay."""
     found = []
-    for at, part in enumerate(openai_chat.parts(content)):
+    for at, part in enumerate(openai_chat.parts(content) if content else ()):
         read = _PARTS.get(part.get("type", ""))
-        block = read(part, f"{where}[{at}]") if read else part
-        if block.get("type") != "text" or (block.get("text") or "").strip():
-            found.append(block)
+        found.append(read(part, f"{where}[{at}]") if read else part)
     return found
 
 
@@ -189,7 +164,7 @@ def _image(part: Mapping[str, Any], where: str) -> Block:
 def _file(part: Mapping[str, Any], where: str) -> Block:
     """Return the block of a file *part*: a PDF, a text, an image, or what has an id or a URL."""
     file = part["file"]
-    data, id = file.get("file_data"), file.get("file_id")
+    data, id = file.get("file_data") or file.get("file_url"), file.get("file_id")
     if data is None and id and not id.startswith(("http://", "https://")):
         kind, source = "document", {"type": "file", "file_id": id}
     else:
@@ -215,7 +190,6 @@ def _source(url: str, where: str, kind: str) -> tuple[str, Block]:
     if media_type in ("", "application/json") or media_type.startswith("text/"):
         return "document", {"type": "text", "media_type": "text/plain", "data": _plain(data, where)}
     kind = "image" if media_type.startswith("image/") else "document"
-    media_type = "image/jpeg" if media_type == "image/jpg" else media_type
     return kind, {"type": "base64", "media_type": media_type, "data": data}
 
 

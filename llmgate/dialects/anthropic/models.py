@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from llmgate.contract import Body
+from llmgate.dialects.effort import Effort
 
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?v?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _FAMILY = re.compile(r"opus|sonnet|haiku|fable|mythos")
@@ -53,34 +54,41 @@ def default_limit(model: Model) -> int:
     return next(limit for version, limit in _LIMITS if model.version >= version)
 
 
-_EFFORTS = {"minimal": "low"}
+_LEVELS = {"minimal": "low"}
 _BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16_384}
 _SMALLEST_BUDGET = 1024
+_ADAPTIVE = (4, 6)  # the first version with adaptive thinking, and with an effort
+_NO_BUDGETS = (4, 7)  # the first version that refuses budgets
 
 
-def reasoning(model: Model, effort: str, limit: int) -> Body:
-    """Return the parameters that make *model* think with OpenAI's *effort*, "none" to "max".
+def reasoning(model: Model, effort: Effort, limit: int) -> Body:
+    """Return the parameters that make *model* think with *effort*; empty if it is open.
 
-    *limit* is `max_tokens`: where thinking has a budget it must be below that, and there is no
-    thinking if no budget fits.
+    *limit* is `max_tokens`: a budget must be below it, and there is no thinking if none fits.
     """
-    if effort == "none":
+    if effort.is_off:
         return _unthinking(model)
-    if model.version >= (4, 6):
-        return _adaptive(model, effort)
-    budget = min(_BUDGETS.get(effort, _SMALLEST_BUDGET), limit - 1)
+    level = effort.word
+    if model.version >= _NO_BUDGETS or (model.version >= _ADAPTIVE and effort.budget is None):
+        return _adaptive(model, level) if effort.mode or level else {}
+    if effort.mode != "enabled" and level is None:
+        return {}
+    budget = effort.budget or _BUDGETS.get(level or "medium", _SMALLEST_BUDGET)
+    budget = min(budget, limit - 1)
     if budget < _SMALLEST_BUDGET:
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
-def _adaptive(model: Model, effort: str) -> Body:
+def _adaptive(model: Model, level: str | None) -> Body:
     """Return the parameters for a model that decides itself how long to think."""
-    level = _EFFORTS.get(effort, effort)
     thinking = {"type": "adaptive"}
-    if model.version >= (4, 7):
+    if model.version >= _NO_BUDGETS:
         thinking["display"] = "summarized"  # else its thinking comes back without text
-    elif level == "xhigh":
+    if level is None:
+        return {"thinking": thinking}
+    level = _LEVELS.get(level, level)
+    if level == "xhigh" and model.version < _NO_BUDGETS:
         level = "high"
     return {"thinking": thinking, "output_config": {"effort": level}}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmgate import errors
 from llmgate.contract import Body
+from llmgate.dialects import effort as efforts
 from llmgate.dialects.anthropic import content
 from llmgate.dialects.anthropic import models
 from llmgate.dialects.anthropic import schema as schemas
@@ -51,14 +52,19 @@ def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
         "service_tier": _TIERS.get(body.get("service_tier") or "", body.get("service_tier")),
         "thinking": thinking.get("thinking"),
         "output_config": {
+            **_others_of(body.get("output_config") or {}),
             **thinking.get("output_config", {}),
             **config,
-            **(body.get("output_config") or {}),
         },
     }
     kept = {key: value for key, value in found.items() if value}
     others = _others(body, claude, dropping)
     return {"model": model, "max_tokens": limit, **others, **kept, "messages": turns}
+
+
+def _others_of(output_config: Body) -> Body:
+    """Return the members of *output_config* besides the effort."""
+    return {key: value for key, value in output_config.items() if key != "effort"}
 
 
 def _limit(body: Body, claude: models.Model) -> int:
@@ -98,16 +104,26 @@ _TIERS = {"default": "standard_only"}
 def _thinking(body: Body, claude: models.Model, limit: int, turns: list[dict[str, Any]]) -> Body:
     """Return `thinking` and `output_config` for *body*'s own or OpenAI's parameters.
 
-    With a budget for thinking, Anthropic wants the last turn's thinking back, which OpenAI's
-    clients do not keep: they get no more of it until their tools are done.
+    A mode of Anthropic's that is unknown here is sent unchanged. With a budget for thinking,
+    Anthropic requires the last turn's thinking, which OpenAI's clients do not keep: they get no
+    more of it until their tools are done.
     """
-    effort, given = body.get("reasoning_effort"), body.get("thinking")
-    found = models.reasoning(claude, effort, limit) if effort else {}
-    if given:
-        return {**found, "thinking": given}
+    effort = efforts.requested(body)
+    found = models.reasoning(claude, effort, limit)
+    if effort.mode not in _MODES:
+        return {**found, "thinking": body["thinking"]}
     if found.get("thinking", {}).get("type") == "enabled" and _forgot_thinking(turns):
         return {}
+    if effort.mode is None and not body.get("reasoning_effort"):
+        found.pop("thinking", None)  # output_config alone
+    if effort.mode and found.get("thinking", {}).get("type") == effort.mode:
+        fixed = {key: found["thinking"][key] for key in _FIXED if key in found["thinking"]}
+        found["thinking"] = {**found["thinking"], **body["thinking"], **fixed}
     return found
+
+
+_FIXED = ("budget_tokens",)
+_MODES = (None, "enabled", "adaptive", "disabled")
 
 
 def _forgot_thinking(turns: list[dict[str, Any]]) -> bool:

@@ -20,7 +20,6 @@ Block: TypeAlias = dict[str, Any]
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _MEDIA: Mapping[str, tuple[str, str]] = {
     **{f"image/{name}": ("image", name) for name in ("png", "jpeg", "gif", "webp")},
-    "image/jpg": ("image", "jpeg"),
     **{f"video/{name}": ("video", name) for name in ("mp4", "webm", "mpeg", "mkv", "mov", "flv")},
     "video/quicktime": ("video", "mov"),
     "video/x-matroska": ("video", "mkv"),
@@ -106,11 +105,12 @@ def _audio(part: Mapping[str, Any]) -> list[Block]:
 def _file(part: Mapping[str, Any]) -> list[Block]:
     """Return a file, by the kind that its data URL names."""
     file = part.get("file") or {}
-    if not file.get("file_data"):
+    data = file.get("file_data") or file.get("file_url")
+    if not data:
         raise errors.InvalidRequest(
             "Bedrock cannot fetch a file by its id: send file_data, a data URL.", param="messages"
         )
-    return [_media(file["file_data"], file.get("filename"))]
+    return [_media(data, file.get("filename"))]
 
 
 def _media(url: Any, name: str | None = None) -> Block:

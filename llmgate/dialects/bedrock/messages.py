@@ -12,25 +12,35 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import NamedTuple
 
 from llmgate import errors
+from llmgate.dialects import leniency
 from llmgate.dialects.bedrock import content
 from llmgate.dialects.bedrock.content import Block
+
+
+class Rules(NamedTuple):
+    """What a model supports in a conversation."""
+
+    conversation: leniency.Rules = leniency.Rules(text_beside_files=True)
+    cache_points: bool = False
+
 
 _SYSTEM = ("system", "developer")
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _NOTHING = "(empty)"
 
 
-def turns(messages: Iterable[Mapping[str, Any]]) -> tuple[list[Block], list[Block]]:
+def turns(messages: Iterable[Mapping[str, Any]], rules: Rules) -> tuple[list[Block], list[Block]]:
     """Return what the system says and the turns of user and assistant.
 
-    Messages of one role in a row become one turn: AWS wants the roles to alternate. What says
-    nothing is left out. Raises InvalidRequest for what Converse cannot take.
+    Messages of one role in a row become one turn: AWS requires the roles to alternate.
+    Raises InvalidRequest for what Converse does not support.
     """
     system: list[Block] = []
-    said: list[Block] = []
-    for message in messages:
+    conversation: list[Block] = []
+    for _, message in leniency.repaired(messages, rules.conversation):
         role = message.get("role")
         if role in _SYSTEM:
             system += [*content.blocks(message.get("content")), *content.cache_points(message)]
@@ -38,16 +48,23 @@ def turns(messages: Iterable[Mapping[str, Any]]) -> tuple[list[Block], list[Bloc
         speaker, blocks = _turn(role, message)
         if not blocks:
             continue
-        if said and said[-1]["role"] == speaker:
-            said[-1]["content"] += blocks
+        if conversation and conversation[-1]["role"] == speaker:
+            conversation[-1]["content"] += blocks
         else:
-            said.append({"role": speaker, "content": blocks})
-    if not said:
-        raise errors.InvalidRequest(
-            "Bedrock needs a message that is not the system's and says something.",
-            param="messages",
-        )
-    return system, content.numbered(said)
+            conversation.append({"role": speaker, "content": blocks})
+    if not rules.cache_points:
+        system, conversation = _unmarked(system), _unmarked_turns(conversation)
+    return system, content.numbered(conversation)
+
+
+def _unmarked(blocks: list[Block]) -> list[Block]:
+    """Return *blocks* without cache points."""
+    return [block for block in blocks if "cachePoint" not in block]
+
+
+def _unmarked_turns(conversation: list[Block]) -> list[Block]:
+    """Return *conversation* without cache points."""
+    return [{**turn, "content": _unmarked(turn["content"])} for turn in conversation]
 
 
 def _turn(role: Any, message: Mapping[str, Any]) -> tuple[str, list[Block]]:
@@ -83,20 +100,11 @@ def _is_signed(thought: Any) -> bool:
 
 
 def _call(call: Mapping[str, Any]) -> Block:
-    """Return one call of a tool; raises InvalidRequest if its arguments are no JSON object."""
+    """Return one call of a tool."""
     function = call.get("function") or {}
     if not function.get("name"):
         raise errors.InvalidRequest("Bedrock supports function calls only.", param="messages")
-    written = function.get("arguments") or ""
-    try:
-        given = json.loads(written) if written.strip() else {}
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise errors.InvalidRequest(
-            f"The arguments of the call of '{function['name']}' are no JSON object.",
-            param="messages",
-        )
+    given = leniency.arguments(function.get("arguments"))
     used = {"toolUseId": _id(call.get("id")), "name": function["name"], "input": given}
     return {"toolUse": used}
 
@@ -109,6 +117,7 @@ def _result(message: Mapping[str, Any]) -> list[Block]:
     result = {
         "toolUseId": _id(message.get("tool_call_id")),
         "content": told or content.text(_NOTHING),
+        **({"status": "error"} if message.get("is_error") else {}),
     }
     return [{"toolResult": result}, *(marks[-1:] or content.cache_points(message))]
 

@@ -20,8 +20,8 @@ from llmgate.contract import Event
 from llmgate.contract import Events
 from llmgate.contract import Reply
 from llmgate.dialects.bedrock import errors as bedrock_errors
+from llmgate.dialects.bedrock.models import bare
 from llmgate.dialects.bedrock.request import ANSWER
-from llmgate.dialects.bedrock.request import bare
 from llmgate.dialects.openai import chat as openai_chat
 
 _FINISH = {

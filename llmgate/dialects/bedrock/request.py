@@ -16,7 +16,9 @@ from llmgate.dialects.anthropic import models as claudes
 from llmgate.dialects.anthropic import schema as schemas
 from llmgate.dialects.bedrock import content
 from llmgate.dialects.bedrock import messages as bedrock_messages
+from llmgate.dialects.bedrock import thinking as bedrock_thinking
 from llmgate.dialects.bedrock.content import Block
+from llmgate.dialects.bedrock.models import Model
 from llmgate.dialects.openai import chat as openai_chat
 
 PARAMS = frozenset(
@@ -32,24 +34,10 @@ _OWN = frozenset(
     """guardrailConfig performanceConfig promptVariables requestMetadata outputConfig serviceTier
     additionalModelResponseFieldPaths""".split()
 )
-_TRANSLATED = PARAMS | _OWN | {"additionalModelRequestFields"}
+EXTENSIONS = frozenset({"thinking", "output_config", "anthropic_beta"})
+"""Anthropic's members that are translated, or sent to Claude."""
 
-
-class Model(NamedTuple):
-    """What a model is, as far as its requests differ from others'."""
-
-    name: str  # lower-case, with its maker: anthropic.claude-sonnet-4-5-20250929-v1:0
-    structured: bool | None = None  # whether it takes outputConfig.textFormat; None: by its name
-
-    @property
-    def claude(self) -> claudes.Model | None:
-        """Return which Claude it is, None for another model."""
-        return claudes.model_of(self.name) if "claude" in self.name else None
-
-
-def bare(model: str) -> str:
-    """Return *model* without the routes that LiteLLM writes before it: converse/, us-east-1/."""
-    return model[model.index("arn:") :] if "arn:" in model else model.rpartition("/")[2]
+_TRANSLATED = PARAMS | _OWN | {"additionalModelRequestFields", "thinking", "output_config"}
 
 
 def request(body: Body, model: Model, dropping: bool = False) -> Body:
@@ -59,14 +47,14 @@ def request(body: Body, model: Model, dropping: bool = False) -> Body:
     *dropping*, sampling parameters that *model* would refuse are left out. Raises InvalidRequest
     for what Converse cannot take.
     """
-    system, turns = bedrock_messages.turns(body["messages"])
+    system, turns = bedrock_messages.turns(body["messages"], model.rules)
     fields = _fields(body, model, turns)
     answer = _answer(body.get("response_format"), model, fields)
     found = {
         "messages": turns,
         "system": [*system, *answer.told],
         "inferenceConfig": _inference(body, model, dropping),
-        "toolConfig": _tool_config(body, answer, turns),
+        "toolConfig": _tool_config(body, model, answer, turns),
         "additionalModelRequestFields": fields,
         "outputConfig": answer.output,
         "serviceTier": _tier(body.get("service_tier")),
@@ -107,52 +95,12 @@ def _tier(asked: Any) -> Body | None:
 
 def _fields(body: Body, model: Model, turns: list[Block]) -> Body:
     """Return what goes to the model past Converse: its own parameters, and how long to think."""
-    others = {
-        key: value for key, value in body.items() if key not in _TRANSLATED and value is not None
-    }
+    names = _TRANSLATED if model.claude else _TRANSLATED | {"anthropic_beta"}
+    others = {key: value for key, value in body.items() if key not in names and value is not None}
     if "nova" in model.name and "top_k" in others:
         others["inferenceConfig"] = {"topK": others.pop("top_k")}
-    thinking = _thinking(body, model, turns)
+    thinking = bedrock_thinking.fields(body, model, turns)
     return {**thinking, **others, **(body.get("additionalModelRequestFields") or {})}
-
-
-_NOVA_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
-
-
-def _thinking(body: Body, model: Model, turns: list[Block]) -> Body:
-    """Return the fields that make *model* think with OpenAI's `reasoning_effort`."""
-    effort = body.get("reasoning_effort")
-    if effort is None:
-        return {}
-    if model.claude:
-        limit = openai_chat.limit(body)
-        room = claudes.default_limit(model.claude) if limit is None else limit
-        found = claudes.reasoning(model.claude, effort, room)
-        return {} if _has_budget(found) and _forgot_thinking(turns) else found
-    if "nova" in model.name:
-        if effort == "none":
-            return {"reasoningConfig": {"type": "disabled"}}
-        level = _NOVA_EFFORTS.get(effort, effort)
-        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": level}}
-    return {"reasoning_effort": effort}
-
-
-def _has_budget(found: Body) -> bool:
-    """Return whether the fields *found* give thinking a budget."""
-    return bool(found.get("thinking", {}).get("type") == "enabled")
-
-
-def _forgot_thinking(turns: list[Block]) -> bool:
-    """Return whether tools are being used without the thinking that led to it.
-
-    With a budget, Claude wants that thinking back, which OpenAI's clients do not keep.
-    """
-    answers = [turn["content"] for turn in turns if turn["role"] == "assistant"]
-    return bool(
-        answers
-        and any("toolResult" in block for block in turns[-1]["content"])
-        and "reasoningContent" not in answers[-1][0]
-    )
 
 
 class _Answer(NamedTuple):
@@ -233,7 +181,7 @@ def _forced(model: Model, fields: Body) -> Body:
 _UNUSED = "The tools of this conversation are not available now. Do not call this."
 
 
-def _tool_config(body: Body, answer: _Answer, turns: list[Block]) -> Body:
+def _tool_config(body: Body, model: Model, answer: _Answer, turns: list[Block]) -> Body:
     """Return the tools and how they are chosen.
 
     Converse has no choice "none": the tools are held back. Yet it wants some where the turns
@@ -242,9 +190,10 @@ def _tool_config(body: Body, answer: _Answer, turns: list[Block]) -> Body:
     offered, choice = openai_chat.offered(body)
     named = body.get("tool_choice")
     if isinstance(named, dict) and "function" in named:
-        # all of them, as ever: other tools would be another prompt, not found in any cache
+        # all of them, as usual: other tools would be another prompt, not found in any cache
         offered, choice = body.get("tools") or [], named["function"].get("name")
-    tools = [] if choice == "none" else [block for tool in offered for block in _tool(tool)]
+    marked = model.claude is not None  # Nova refuses cache points here
+    tools = [] if choice == "none" else [b for tool in offered for b in _tool(tool, marked)]
     if answer.tool:
         forced = {"any": {}} if tools else answer.choice
         return {"tools": [*tools, answer.tool], "toolChoice": forced}
@@ -265,7 +214,7 @@ def _choice(choice: str) -> Body:
     return {"toolChoice": {"any": {}} if choice == "required" else {"tool": {"name": choice}}}
 
 
-def _tool(tool: Mapping[str, Any]) -> list[Block]:
+def _tool(tool: Mapping[str, Any], marked: bool) -> list[Block]:
     """Return a *tool* and the cache point after it; one in Converse's format is sent unchanged.
 
     `strict` is left out: few models take it, and those only few tools that have it.
@@ -280,6 +229,8 @@ def _tool(tool: Mapping[str, Any]) -> list[Block]:
         )
     about = function.get("description") or ""
     spec = _spec(function["name"], about, function.get("parameters") or {})
+    if not marked:
+        return [spec]
     return [spec, *(content.cache_points(tool) or content.cache_points(function))]
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate.dialects import leniency
 from llmgate.dialects.gemini import media as gemini_media
 
 Part: TypeAlias = dict[str, Any]
@@ -35,19 +36,19 @@ class _Known(NamedTuple):
 
 
 def conversation(
-    messages: Iterable[Mapping[str, Any]], signed: bool
+    messages: Iterable[Mapping[str, Any]], signed: bool, media_in_results: bool = False
 ) -> tuple[list[Part], list[dict[str, Any]]]:
     """Return the system's parts and the turns of *messages*, in their order.
 
     Neighbours of one role are one turn, but results of tools are kept apart from what a user
-    says: Google wants as many results in a turn as there were calls. A conversation of system
-    messages alone becomes the user's: Google wants a turn.
-    With *signed*, calls whose signature the client lost get Google's stand-in.
+    says: Google requires as many results in a turn as there were calls. With *signed*, calls
+    without a signature get Google's placeholder. *media_in_results*: the model reads media there.
     """
     known = _Known({}, signed)
     system: list[Part] = []
     turns: list[tuple[str, list[Part]]] = []
-    for at, message in enumerate(messages):
+    rules = leniency.Rules(media_in_results=media_in_results)
+    for at, message in leniency.repaired(messages, rules):
         kind, parts = _turn(message, f"messages.{at}", known)
         if kind == "system":
             system += parts
@@ -55,8 +56,6 @@ def conversation(
             turns[-1][1].extend(parts)
         elif parts:
             turns.append((kind, parts))
-    if not turns:
-        system, turns = [], [("user", system or [{"text": ""}])]
     return system, [
         {"role": "model" if kind == "model" else "user", "parts": parts} for kind, parts in turns
     ]
@@ -77,17 +76,11 @@ def _answered(message: Mapping[str, Any], where: str, known: _Known) -> list[Par
         parts[-1] = {**parts[-1], "thoughtSignature": signature}
     elif signature:
         parts.append({"text": "", "thoughtSignature": signature})
-    for at, call in enumerate(_calls(message)):
+    for at, call in enumerate(message.get("tool_calls") or ()):
         parts.append(_called(call, f"{where}.tool_calls.{at}", known))
         if at == 0 and known.signed:
             parts[-1].setdefault("thoughtSignature", UNSIGNED)
     return parts
-
-
-def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the calls of a message, that of OpenAI's first days too."""
-    first = message.get("function_call")
-    return message.get("tool_calls") or ([{"function": first}] if first else [])
 
 
 def _called(call: Mapping[str, Any], where: str, known: _Known) -> Part:
@@ -97,12 +90,7 @@ def _called(call: Mapping[str, Any], where: str, known: _Known) -> Part:
         raise errors.InvalidRequest(
             "Gemini supports tool calls of type 'function' only.", param=f"{where}.type"
         )
-    arguments = _object(function.get("arguments") or "{}")
-    if arguments is None:
-        raise errors.InvalidRequest(
-            "The arguments of a tool call must be the text of a JSON object.",
-            param=f"{where}.function.arguments",
-        )
+    arguments = leniency.arguments(function.get("arguments"))
     made: dict[str, Any] = {"name": function["name"], "args": arguments}
     if call.get("id"):
         made["id"] = call["id"]
@@ -131,16 +119,20 @@ def _result(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]
     parts = _parts(message.get("content"), f"{where}.content")
     text = "".join(part["text"] for part in parts if "text" in part)
     media = [part for part in parts if "text" not in part]
-    response = _object(text)
-    result: dict[str, Any] = {
-        "name": name,
-        "response": {"output": text} if response is None else response,
-    }
+    result: dict[str, Any] = {"name": name, "response": _response(text, message)}
     if id:
         result["id"] = id
     if media:
         result["parts"] = media
     return [{"functionResponse": result}]
+
+
+def _response(text: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response of a function: an object, under `error` if the tool failed."""
+    found = _object(text)
+    if message.get("is_error"):
+        return {"error": text if found is None else found}
+    return {"output": text} if found is None else found
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -123,12 +123,13 @@ def _file(said: Mapping[str, Any], where: str) -> dict[str, Any]:
         return _inline(data, file.get("format"), f"{where}.file.file_data")
     if data:
         return {"inlineData": {"mimeType": told or "application/pdf", "data": data}}
-    if not id:
+    url = file.get("file_url") or id
+    if not url:
         raise errors.InvalidRequest(
             "A file part needs file_data, or a file_id that is Google's URI of it.",
             param=f"{where}.file",
         )
-    return _linked(id, told or mime_type(id))
+    return _linked(url, told or mime_type(url))
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {

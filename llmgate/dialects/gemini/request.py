@@ -7,7 +7,6 @@ Sources: https://ai.google.dev/api/generate-content https://ai.google.dev/gemini
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from llmgate.contract import Body
 from llmgate.contract import Deployment
 from llmgate.dialects.gemini import contents as gemini_contents
 from llmgate.dialects.gemini import names as gemini_names
+from llmgate.dialects.gemini import thinking as gemini_thinking
 from llmgate.dialects.gemini import tools as gemini_tools
 from llmgate.dialects.openai import chat as openai_chat
 
@@ -26,6 +26,9 @@ PARAMS = frozenset(
     service_tier""".split()
 )
 """OpenAI's parameters that Gemini supports or that do not change its answer."""
+
+EXTENSIONS = frozenset({"thinking", "output_config"})
+"""Anthropic's members that are translated."""
 
 SETTINGS = (
     ("temperature", "temperature"),
@@ -54,38 +57,13 @@ _TOP = frozenset(
 
 _TIERS = {"flex": "flex", "priority": "priority", "default": "standard", "standard": "standard"}
 
-_BUDGETS = {
-    "none": 0,
-    "minimal": 1024,
-    "low": 1024,
-    "medium": 8192,
-    "high": 24576,
-    "xhigh": 24576,
-    "max": 24576,
-}
-"""Tokens of thought for an effort, up to Gemini 2.5, as Google's own OpenAI endpoint has them."""
-
-_LEVELS = {
-    "none": "MINIMAL",
-    "minimal": "MINIMAL",
-    "low": "LOW",
-    "medium": "MEDIUM",
-    "high": "HIGH",
-    "xhigh": "HIGH",
-    "max": "HIGH",
-}
-"""The level of thought for an effort, since Gemini 3."""
-
-_LEAST_OF_PRO = 128  # Gemini 2.5 Pro cannot but think
-_VERSION = re.compile(r"gemini-(\d+(?:\.\d+)?)")
-
 
 def request(body: Body, deployment: Deployment) -> dict[str, Any]:
     """Return the generateContent request for *body*, to be sent to *deployment*'s model."""
     given, model = _unwrapped(body), deployment.model
     own = {name: value for key, value in given.items() if (name := _own_name(key))}
-    signed = version(model) >= 3
-    system, contents = gemini_contents.conversation(given["messages"], signed)
+    newest = gemini_thinking.version(model) >= 3
+    system, contents = gemini_contents.conversation(given["messages"], newest, newest)
     tools = gemini_tools.tools(given)
     if not deployment.drop_params:
         gemini_tools.check_parallel(given.get("parallel_tool_calls"), tools)
@@ -102,14 +80,6 @@ def request(body: Body, deployment: Deployment) -> dict[str, Any]:
     return {**{name: value for name, value in made.items() if value}, **beside}
 
 
-def version(model: str) -> float:
-    """Return the version of a *model*, 3 for a Gemini without one (the latest), 0 for others."""
-    found = _VERSION.search(model)
-    if found:
-        return float(found[1])
-    return 3.0 if "gemini" in model else 0.0
-
-
 def _unwrapped(body: Body) -> Body:
     """Return *body* with what stands under `google`, where Google's own endpoint has extras."""
     extra = body.get("google")
@@ -120,7 +90,7 @@ def _unwrapped(body: Body) -> Body:
 
 def _own_name(key: str) -> str | None:
     """Return Google's JSON name for a *key* that is not OpenAI's, None for one that is."""
-    if key in PARAMS or key == "thinking":
+    if key in PARAMS or key in EXTENSIONS:
         return None
     name = gemini_names.camel(key)
     return name if name in GENERATION or name in _TOP else key
@@ -138,7 +108,7 @@ def _generation(body: Body, model: str, own: Mapping[str, Any]) -> dict[str, Any
         made["responseModalities"] = _modalities(body["modalities"])
     made.update(_logprobs(body))
     made.update(_output(body.get("response_format") or {}))
-    made.update(_thinking(body, model))
+    made.update(gemini_thinking.config(body, model))
     made.update({name: value for name, value in own.items() if name in GENERATION})
     whole = own.get("generationConfig") or {}
     made.update({gemini_names.camel(name): value for name, value in whole.items()})
@@ -180,40 +150,3 @@ def _output(response_format: Mapping[str, Any]) -> dict[str, Any]:
         where = "response_format.json_schema.schema"
         made["responseJsonSchema"] = gemini_tools.schema(schema, where)
     return made
-
-
-def _thinking(body: Body, model: str) -> dict[str, Any]:
-    """Return how much the model is to think: by an effort, or by Anthropic's `thinking`."""
-    effort, thinking = body.get("reasoning_effort"), body.get("thinking")
-    if isinstance(thinking, Mapping):
-        config = _thinking_of(thinking)
-    elif effort is None:
-        return {}
-    elif effort not in _BUDGETS:
-        raise errors.InvalidRequest(
-            f"reasoning_effort must be one of {', '.join(_BUDGETS)}.", param="reasoning_effort"
-        )
-    else:
-        config = {**_degree(effort, model), "includeThoughts": effort != "none"}
-    return {"thinkingConfig": config}
-
-
-def _thinking_of(thinking: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the thinkingConfig for a *thinking* parameter as Anthropic has it."""
-    if thinking.get("type") == "disabled":
-        return {"thinkingBudget": 0, "includeThoughts": False}
-    budget = thinking.get("budget_tokens")
-    return {"includeThoughts": True, **({"thinkingBudget": budget} if budget else {})}
-
-
-def _degree(effort: str, model: str) -> dict[str, Any]:
-    """Return the level (since Gemini 3) or the budget of thought for an *effort*.
-
-    The Pro models cannot be kept from thinking: they get the least they take.
-    """
-    pro = "-pro" in model
-    if version(model) >= 3:
-        level = _LEVELS[effort]
-        return {"thinkingLevel": "LOW" if pro and level == "MINIMAL" else level}
-    budget = _BUDGETS[effort]
-    return {"thinkingBudget": _LEAST_OF_PRO if pro and not budget else budget}

@@ -6,6 +6,7 @@ Source: https://docs.cohere.com/reference/chat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -15,14 +16,19 @@ from llmgate.contract import Body
 from llmgate.contract import Failure
 from llmgate.contract import Reply
 from llmgate.contract import Usage
+from llmgate.dialects import effort as efforts
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import wire as openai_wire
 
 _RENAMED = {"top_p": "p", "top_k": "k"}
 _TRANSLATED = frozenset(
-    """messages tools tool_choice response_format reasoning_effort thinking stop max_tokens
-    max_completion_tokens stream_options""".split()
+    """messages tools tool_choice response_format reasoning_effort thinking output_config stop
+    max_tokens max_completion_tokens stream_options""".split()
 )
+EXTENSIONS = frozenset({"thinking", "output_config"})
+"""Anthropic's members that are translated."""
+
 _THINKING: Mapping[str, Mapping[str, Any]] = {
     "none": {"type": "disabled"},
     "minimal": {"type": "enabled", "token_budget": 128},
@@ -48,7 +54,8 @@ def chat_body(body: Body) -> Body:
         for key, value in body.items()
         if key not in _TRANSLATED and value is not None
     }
-    sent["messages"] = [_message(message) for message in body["messages"]]
+    repaired = leniency.repaired(body["messages"], leniency.Rules())
+    sent["messages"] = [_message(message) for _, message in repaired]
     added = {
         "max_tokens": openai_chat.limit(body),
         "stop_sequences": openai_chat.stops(body),
@@ -67,17 +74,19 @@ def _response_format(wanted: Any) -> Any:
 
 
 def _thinking(body: Body) -> Any:
-    """Return Cohere's `thinking` out of its own, Anthropic's or OpenAI's parameter."""
-    given = body.get("thinking")
-    effort = body.get("reasoning_effort")
-    if given is None:
-        return effort and dict(_THINKING.get(effort, {"type": "enabled"}))
+    """Return Cohere's `thinking`; its own and Anthropic's are demands, an effort is a hint."""
+    effort, given = efforts.requested(body), body.get("thinking")
+    if given is None or effort.mode == "adaptive":
+        reasons = _REASONS.search(str(body["model"]))
+        return dict(_THINKING.get(effort.level, _ENABLED)) if effort.level and reasons else None
     thinking = {key: value for key, value in given.items() if key != "budget_tokens"}
-    if thinking.get("type") == "adaptive":
-        thinking["type"] = "enabled"
-    if "budget_tokens" in given:
-        thinking["token_budget"] = given["budget_tokens"]
+    if effort.budget is not None:
+        thinking["token_budget"] = effort.budget
     return thinking
+
+
+_REASONS = re.compile(r"reasoning|command-a-(plus|\d{2}-2[6-9])|command-[b-z]")
+_ENABLED = {"type": "enabled"}
 
 
 def _tools(body: Body) -> dict[str, Any]:
@@ -107,21 +116,17 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one message in Cohere's shape; what is not OpenAI's in it is kept."""
+    """Return one message in Cohere's shape; it refuses unknown members."""
     role = message["role"]
     if role not in _MESSAGES:
         raise errors.InvalidRequest(
             f"Cohere does not support the role '{role}': use system, user, assistant or tool.",
             param="messages",
         )
-    sent = {key: value for key, value in message.items() if key not in _NOT_COHERES}
-    return {**sent, **_MESSAGES[role](message)}
+    return {**{key: message[key] for key in _KEPT if key in message}, **_MESSAGES[role](message)}
 
 
-_NOT_COHERES = frozenset(
-    """content tool_calls name refusal audio annotations function_call reasoning_content
-    reasoning thinking_blocks provider_specific_fields""".split()
-)
+_KEPT = ("role", "tool_call_id", "citations", "tool_plan")
 
 
 def _system(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,9 +149,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
             f"Cohere does not support content of type '{part['type']}'.",
             param="messages",
         )
-    if isinstance(part.get("image_url"), str):
-        return {**part, "image_url": {"url": part["image_url"]}}
-    return dict(part)
+    kind = part.get("type")
+    return {key: value for key, value in part.items() if key in ("type", kind)}
 
 
 def _assistant(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +176,10 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not function:
         raise errors.InvalidRequest("Cohere supports function calls only.", param="messages")
-    called = {"name": function["name"], "arguments": function.get("arguments") or "{}"}
+    called = {
+        "name": function["name"],
+        "arguments": leniency.arguments_text(function.get("arguments")),
+    }
     return {"id": call.get("id"), "type": "function", "function": called}
 
 

@@ -7,6 +7,7 @@ Source: https://docs.databricks.com/aws/en/machine-learning/foundation-model-api
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from llmgate.contract import Event
 from llmgate.contract import Events
 from llmgate.contract import Failure
 from llmgate.contract import Reply
+from llmgate.dialects import effort as efforts
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import wire as openai_wire
 
@@ -26,23 +29,51 @@ PARAMS = frozenset(
 )
 """OpenAI's parameters that it supports."""
 
-_UNKNOWN = frozenset(
-    "name refusal annotations audio function_call reasoning_content thinking_blocks".split()
-)
+EXTENSIONS = frozenset({"thinking", "output_config"})
+"""Anthropic's members that are translated."""
+
+_TRANSLATED = EXTENSIONS | {"max_completion_tokens", "reasoning_effort", "messages", "tools"}
 
 
-def chat_body(body: Body) -> Body:
-    """Return Databricks' request for a chat *body*."""
-    sent = {key: value for key, value in body.items() if key != "max_completion_tokens"}
+def chat_body(body: Body, model: str) -> Body:
+    """Return Databricks' request to *model* for a chat *body*.
+
+    Its Claude models accept Anthropic's `thinking` and `cache_control`.
+    """
+    claude = "claude" in model
+    also = frozenset({"cache_control"}) if claude else frozenset()
+    sent = {key: value for key, value in body.items() if key not in _TRANSLATED}
     limit = openai_chat.limit(body)
     if limit is not None:
         sent["max_tokens"] = limit
-    return {**sent, "messages": [_known(message) for message in body["messages"]]}
+    if body.get("tools"):
+        sent["tools"] = [leniency.strict_tool(tool, also) for tool in body["tools"]]
+    repaired = leniency.repaired(body["messages"], leniency.Rules())
+    sent["messages"] = [_message(message, also) for _, message in repaired]
+    return {**sent, **_thinking(body, model)}
 
 
-def _known(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *message* less what is OpenAI's alone."""
-    return {key: value for key, value in message.items() if key not in _UNKNOWN}
+def _message(message: Mapping[str, Any], also: frozenset[str]) -> dict[str, Any]:
+    """Return *message* without the members that Databricks refuses."""
+    found = leniency.strict(message, also)
+    return {key: value for key, value in found.items() if key not in ("name", "refusal")}
+
+
+def _thinking(body: Body, model: str) -> Body:
+    """Return `thinking` for Claude, `reasoning_effort` for others.
+
+    `adaptive` leaves it to the model. Effort of Anthropic's is for models that are known to reason.
+    """
+    effort, claude = efforts.requested(body), "claude" in model
+    if claude and effort.mode in ("enabled", "disabled"):
+        return {"thinking": body["thinking"]}
+    level = body.get("reasoning_effort")
+    if level is None and not claude and _REASONS.search(model):
+        level = effort.word
+    return {} if level is None else {"reasoning_effort": level}
+
+
+_REASONS = re.compile(r"gpt-oss|gpt-5|gemini-[3-9]")
 
 
 def chat_reply(reply: Mapping[str, Any]) -> Reply:

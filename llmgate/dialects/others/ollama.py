@@ -20,9 +20,11 @@ from llmgate.contract import Body
 from llmgate.contract import Events
 from llmgate.contract import Failure
 from llmgate.contract import Reply
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.others import ollama_messages
+from llmgate.dialects.others import ollama_thinking
 
 OPTIONS = frozenset(
     """temperature top_p top_k min_p typical_p tfs_z seed num_predict num_ctx num_keep num_batch
@@ -33,10 +35,12 @@ OPTIONS = frozenset(
 """What goes under `options`; everything else that is unknown stays on top."""
 
 _TRANSLATED = frozenset(
-    """messages tools tool_choice response_format reasoning_effort thinking stop max_tokens
-    max_completion_tokens stream stream_options options""".split()
+    """messages tools tool_choice response_format reasoning_effort thinking output_config stop
+    max_tokens max_completion_tokens stream stream_options options""".split()
 )
-_EFFORTS: Mapping[str, Any] = {"none": False, "minimal": "low", "xhigh": "max"}
+EXTENSIONS = frozenset({"thinking", "output_config"})
+"""Anthropic's members that are translated."""
+
 _TIMES = frozenset(
     "total_duration load_duration prompt_eval_duration eval_duration remote_model".split()
 )
@@ -54,7 +58,7 @@ def chat_body(body: Body) -> Body:
     added = {
         "tools": _tools(body),
         "format": _format(body.get("response_format")),
-        "think": _think(body),
+        "think": ollama_thinking.think(body),
         "options": _options(body),
     }
     return {**{key: value for key, value in added.items() if value not in (None, [], {})}, **sent}
@@ -79,15 +83,6 @@ def _format(wanted: Any) -> Any:
     return "json" if kind == "json_object" else None
 
 
-def _think(body: Body) -> Any:
-    """Return Ollama's `think` for OpenAI's or Anthropic's parameter, None to leave it open."""
-    thinking = body.get("thinking")
-    if isinstance(thinking, dict):
-        return thinking.get("type") != "disabled"
-    effort = body.get("reasoning_effort")
-    return _EFFORTS.get(effort, effort) if effort else None
-
-
 def _tools(body: Body) -> list[dict[str, Any]]:
     """Return the tools on offer; raises InvalidRequest where one has to be called."""
     tools, choice = openai_chat.offered(body)
@@ -98,7 +93,7 @@ def _tools(body: Body) -> list[dict[str, Any]]:
             param="tool_choice",
             code="unsupported_parameter",
         )
-    return [] if choice == "none" else tools
+    return [] if choice == "none" else [*map(leniency.strict_tool, tools)]
 
 
 def unforced(body: Body) -> Body:

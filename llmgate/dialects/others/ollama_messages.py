@@ -5,19 +5,16 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 
-_NOT_OLLAMAS = frozenset(
-    """role content tool_calls name refusal audio annotations function_call reasoning_content
-    reasoning thinking_blocks provider_specific_fields""".split()
-)
+_KEPT = ("images", "tool_name", "tool_call_id", "thinking")
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -25,7 +22,7 @@ def sent(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return OpenAI's messages as Ollama's; an answer of a tool learns the tool's name."""
     names: dict[Any, str] = {}
     messages = []
-    for message in given:
+    for _, message in leniency.repaired(given, leniency.Rules()):
         calls = [_call(call) for call in message.get("tool_calls") or ()]
         names.update({call["id"]: call["function"]["name"] for call in calls if "id" in call})
         messages.append({**_message(message, names), **({"tool_calls": calls} if calls else {})})
@@ -36,7 +33,7 @@ def _message(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, 
     """Return one message but for its tool calls."""
     content = message.get("content")
     said: dict[str, Any] = {
-        **{key: value for key, value in message.items() if key not in _NOT_OLLAMAS},
+        **{key: message[key] for key in _KEPT if key in message},
         "role": _ROLES.get(message["role"], message["role"]),
         "content": openai_chat.text(content),
     }
@@ -72,14 +69,8 @@ def _image(part: Mapping[str, Any]) -> str:
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return one tool call of an earlier answer, its arguments as an object."""
     function = call.get("function") or {}
-    try:
-        arguments = json.loads(function.get("arguments") or "{}")
-    except ValueError:
-        arguments = None
-    if not isinstance(arguments, dict) or "name" not in function:
-        raise errors.InvalidRequest(
-            "Ollama knows only calls of functions whose arguments are a JSON object.",
-            param="messages",
-        )
+    if "name" not in function:
+        raise errors.InvalidRequest("Ollama supports function calls only.", param="messages")
+    arguments = leniency.arguments(function.get("arguments"))
     called = {"function": {"name": function["name"], "arguments": arguments}}
     return {"id": call["id"], **called} if call.get("id") else called

@@ -16,6 +16,8 @@ from llmgate.contract import Deployment
 from llmgate.contract import Events
 from llmgate.contract import Failure
 from llmgate.contract import Reply
+from llmgate.dialects import effort as efforts
+from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import wire as openai_wire
@@ -27,24 +29,34 @@ PARAMS = frozenset(
 )
 """OpenAI's parameters that its chat supports."""
 
-_RENAMED = frozenset("model stream stop max_tokens max_completion_tokens tool_choice".split())
-_UNKNOWN = frozenset("annotations audio function_call reasoning_content thinking_blocks".split())
+EXTENSIONS = frozenset({"thinking", "output_config"})
+"""Anthropic's members that are translated."""
+
+_TRANSLATED = EXTENSIONS | frozenset(
+    """model stream stop max_tokens max_completion_tokens tool_choice tools messages
+    reasoning_effort""".split()
+)
 
 
-def chat_body(body: Body) -> Body:
-    """Return watsonx.ai's request for a chat *body*, less its model and project."""
-    sent = {key: value for key, value in body.items() if key not in _RENAMED and value is not None}
-    sent["messages"] = [_known(message) for message in body["messages"]]
+def chat_body(body: Body, model: str) -> Body:
+    """Return watsonx.ai's request to *model* for a chat *body*, less its model and project."""
+    sent = {
+        key: value for key, value in body.items() if key not in _TRANSLATED and value is not None
+    }
+    repaired = leniency.repaired(body["messages"], leniency.Rules())
+    sent["messages"] = [leniency.strict(message) for _, message in repaired]
+    if body.get("tools"):
+        sent["tools"] = [*map(leniency.strict_tool, body["tools"])]
     if openai_chat.limit(body) is not None:
         sent["max_completion_tokens"] = openai_chat.limit(body)
     if openai_chat.stops(body):
         sent["stop"] = openai_chat.stops(body)
+    level = body.get("reasoning_effort")
+    if level is None and "gpt-oss" in model:
+        level = efforts.requested(body).word
+    if level is not None:
+        sent["reasoning_effort"] = level
     return {**sent, **_choice(body)} if body.get("tool_choice") else sent
-
-
-def _known(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *message* less what is OpenAI's alone."""
-    return {key: value for key, value in message.items() if key not in _UNKNOWN}
 
 
 def _choice(body: Body) -> dict[str, Any]:
@@ -53,7 +65,8 @@ def _choice(body: Body) -> dict[str, Any]:
     tools, mode = openai_chat.offered(body)
     if isinstance(choice, dict) and choice.get("type") == "function":
         return {"tool_choice": choice}
-    return {"tool_choice_option": mode, **({"tools": tools} if tools else {})}
+    strict = [*map(leniency.strict_tool, tools)]
+    return {"tool_choice_option": mode, **({"tools": strict} if strict else {})}
 
 
 def chat_reply(reply: Mapping[str, Any], model: str) -> Reply:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.contract import Reply
+from llmgate.dialects import leniency
 from llmgate.dialects.anthropic import usage as anthropic_usage
-from llmgate.dialects.anthropic.content import tool_input
 from llmgate.dialects.anthropic.errors import error_body
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.fronts.anthropic.plain import plain
@@ -62,5 +62,5 @@ def _thinking(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
     """Return the block of a tool *call*."""
     function = call["function"]
-    found = tool_input(function.get("arguments"))
+    found = leniency.arguments(function.get("arguments"))
     return {"type": "tool_use", "id": call["id"], "name": function["name"], "input": found}

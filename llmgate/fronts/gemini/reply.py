@@ -12,7 +12,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate.contract import Reply
-from llmgate.dialects.anthropic import content as anthropic_content
+from llmgate.dialects import leniency
 from llmgate.dialects.gemini import contents as gemini_contents
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.fronts.gemini import thoughts as front_thoughts
@@ -107,7 +107,7 @@ def _call(call: Mapping[str, Any]) -> Part:
     """Return the part of a tool *call*."""
     function = call["function"]
     named = {"id": call["id"]} if call.get("id") else {}
-    arguments = anthropic_content.tool_input(function.get("arguments"))
+    arguments = leniency.arguments(function.get("arguments"))
     return {"functionCall": {**named, "name": function["name"], "args": arguments}}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from llmgate.dialects.anthropic import models
+from llmgate.dialects.effort import Effort
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ def budget(tokens: int) -> dict[str, Any]:
     ],
 )
 def test_efforts(name: str, effort: str, wanted: dict[str, Any]) -> None:
-    assert models.reasoning(models.model_of(name), effort, 10_000) == wanted
+    assert models.reasoning(models.model_of(name), Effort(effort), 10_000) == wanted
 
 
 @pytest.mark.parametrize(("limit", "wanted"), [(1024, {}), (1025, budget(1024)), (1, {})])
 def test_a_budget_stays_below_the_limit(limit: int, wanted: dict[str, Any]) -> None:
-    assert models.reasoning(models.model_of("claude-haiku-4-5"), "high", limit) == wanted
+    assert models.reasoning(models.model_of("claude-haiku-4-5"), Effort("high"), limit) == wanted

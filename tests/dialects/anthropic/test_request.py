@@ -86,8 +86,8 @@ def test_the_limit_is_what_the_client_says(body: dict[str, Any], wanted: int) ->
         ({"safety_identifier": "s"}, {"metadata": {"user_id": "s"}}),
         ({"user": "u", "metadata": {"user_id": "m"}}, {"metadata": {"user_id": "m"}}),
         ({"speed": "fast", "foo": {"bar": 1}}, {"speed": "fast", "foo": {"bar": 1}}),
-        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}}),
-        ({"output_config": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
+        ({"thinking": {"type": "adaptive"}}, {}),  # no model before 4.6 has it
+        ({"output_config": {"effort": "low"}}, {}),
         ({"tools": [], "tool_choice": "auto"}, {}),
     ],
 )
@@ -298,6 +298,49 @@ def test_what_the_client_says_of_thinking_stays() -> None:
         "thinking": thinking,
         "output_config": {"effort": "low"},
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "wanted"),
+    [
+        ("claude-sonnet-4-5", {"type": "enabled", "budget_tokens": 4000}, 4000),
+        ("claude-sonnet-4-5", {"type": "enabled", "budget_tokens": 99_000}, 63_999),
+        ("claude-opus-4-6", {"type": "enabled", "budget_tokens": 4000}, 4000),
+    ],
+)
+def test_a_budget_for_thinking_is_kept_below_the_limit(
+    model: str, asked: dict[str, Any], wanted: int
+) -> None:
+    got = rest(model=model, thinking=asked, max_tokens=64_000)
+
+    assert got == {"thinking": {"type": "enabled", "budget_tokens": wanted}}
+
+
+def test_a_budget_becomes_an_effort_for_models_without_budgets() -> None:
+    got = rest(model="claude-opus-4-8", thinking={"type": "enabled", "budget_tokens": 4000})
+
+    assert got == {
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "output_config": {"effort": "medium"},
+    }
+
+
+def test_adaptive_thinking_stays_for_models_that_have_it() -> None:
+    got = rest(model="claude-opus-4-6", thinking={"type": "adaptive"})
+
+    assert got == {"thinking": {"type": "adaptive"}}
+
+
+def test_an_effort_of_the_output_alone_does_not_turn_thinking_on() -> None:
+    assert rest(model="claude-opus-4-6", output_config={"effort": "low", "task_budget": 9}) == {
+        "output_config": {"effort": "low", "task_budget": 9}
+    }
+
+
+def test_a_mode_of_thinking_that_is_not_known_is_sent_unchanged() -> None:
+    got = rest(model="claude-sonnet-5-5", thinking={"type": "between_tools"})
+
+    assert got == {"thinking": {"type": "between_tools"}}
 
 
 def used(**more: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from llmgate import errors
+from llmgate.dialects import leniency
 from llmgate.dialects.bedrock import messages as bedrock_messages
 
 PNG = "iVBORw0KGgo="
@@ -20,11 +21,16 @@ CACHED = {"cache_control": {"type": "ephemeral"}}
 Blocks = list[dict[str, Any]]
 
 
+CLAUDE = bedrock_messages.Rules(leniency.Rules(media_in_results=True), cache_points=True)
+
+
 def turns(*messages: dict[str, Any]) -> tuple[Blocks, Blocks]:
+    """Return the system blocks and the turns, less the placeholder before an assistant's."""
     before = deepcopy(messages)
-    got = bedrock_messages.turns(messages)
+    system, got = bedrock_messages.turns(messages, CLAUDE)
     assert messages == before
-    return got
+    spoken = [message["role"] for message in messages if message.get("role") != "system"]
+    return system, got[1:] if spoken[:1] == ["assistant"] else got
 
 
 def user(*parts: Any) -> dict[str, Any]:
@@ -125,15 +131,13 @@ def test_what_says_nothing_is_left_out(content: Any) -> None:
     assert got == ([], [{"role": "user", "content": [{"text": "a"}, {"text": "b"}]}])
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [[], [{"role": "system", "content": "a"}], [{"role": "user", "content": ""}]],
-)
-def test_a_conversation_without_a_word_is_refused(messages: list[Any]) -> None:
-    with pytest.raises(errors.InvalidRequest, match="needs a message") as caught:
-        turns(*messages)
+def test_cache_points_are_left_out_for_models_without_them() -> None:
+    content = [{"type": "text", "text": "a", **CACHED}]
+    messages = [{"role": "system", "content": content}, {"role": "user", "content": content}]
 
-    assert caught.value.param == "messages"
+    got = bedrock_messages.turns(messages, bedrock_messages.Rules())
+
+    assert got == ([{"text": "a"}], [{"role": "user", "content": [{"text": "a"}]}])
 
 
 @pytest.mark.parametrize("content", ["", None, [], " "])
@@ -172,14 +176,6 @@ def test_a_cached_result_is_followed_by_a_cache_point(result_message: Any) -> No
 @pytest.mark.parametrize("arguments", ["", " ", None, "{}"])
 def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
     assert turns(said(call(arguments=arguments)))[1][0]["content"] == [use()]
-
-
-@pytest.mark.parametrize("arguments", ["{", "[1]", "1", "null", '"a"'])
-def test_arguments_that_are_no_object_are_refused(arguments: str) -> None:
-    with pytest.raises(errors.InvalidRequest, match="call of 'now' are no JSON object") as caught:
-        turns(said(call(arguments=arguments)))
-
-    assert caught.value.param == "messages"
 
 
 @pytest.mark.parametrize("odd", [{"id": "c", "type": "custom", "custom": {"name": "x"}}, {}])
@@ -287,7 +283,6 @@ def test_a_blank_text_is_not_cached() -> None:
     [
         ("image/png", "image", "png"),
         ("image/jpeg", "image", "jpeg"),
-        ("image/jpg", "image", "jpeg"),
         ("IMAGE/GIF", "image", "gif"),
         ("image/webp", "image", "webp"),
         ("video/mp4", "video", "mp4"),
@@ -402,7 +397,11 @@ def test_parts_of_other_kinds_are_refused(part: Any, said: str) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )

@@ -42,11 +42,14 @@ def chunks(data: bytes, *cuts: int) -> list[dict[str, Any]]:
 
 
 def body(**more: Any) -> dict[str, Any]:
-    return {"model": "command", "messages": [USER], **more}
+    return {"model": "command-a-reasoning", "messages": [USER], **more}
 
 
 def sent(**more: Any) -> dict[str, Any]:
     return cohere.chat_body(body(**more))
+
+
+THINKING_1024 = {"type": "enabled", "token_budget": 1024}
 
 
 def test_a_chat_body_becomes_coheres() -> None:
@@ -58,7 +61,7 @@ def test_a_chat_body_becomes_coheres() -> None:
     image = {"url": "data:image/png;base64,AAAA", "detail": "low"}
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": ""}}
     given_ = {
-        "model": "command-a-03-2025",
+        "model": "command-a-reasoning-08-2025",
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": 0.3,
@@ -134,7 +137,8 @@ def test_a_chat_body_becomes_coheres() -> None:
             {"thinking": {"type": "enabled", "budget_tokens": 9}, "reasoning_effort": "none"},
             {"thinking": {"type": "enabled", "token_budget": 9}},
         ),
-        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "enabled"}}),
+        ({"thinking": {"type": "adaptive"}}, {}),
+        ({"output_config": {"effort": "low"}}, {"thinking": THINKING_1024}),
         ({"thinking": {"token_budget": 5}}, {"thinking": {"token_budget": 5}}),
         ({"tool_choice": "none"}, {}),
         ({"k": 3, "p": 0.5, "citation_options": {"mode": "OFF"}}, None),
@@ -183,9 +187,9 @@ def test_a_tool_choice_becomes_coheres(choice: str, wanted: str | None) -> None:
     ],
 )
 def test_messages_become_coheres(message: Any, wanted: Any) -> None:
-    got = cohere.chat_body({"model": "m", "messages": [message]})
+    got = cohere.chat_body({"model": "m", "messages": [USER, message]})
 
-    assert got["messages"] == [{"role": message["role"], **wanted}]
+    assert got["messages"][1:] == [{"role": message["role"], **wanted}]
 
 
 @pytest.mark.parametrize(
@@ -494,9 +498,20 @@ def test_tool_calls_come_back_as_they_were(arguments: Any, plan: str) -> None:
     reply = {"id": "i", "finish_reason": "TOOL_CALL", "message": said}
 
     message = cohere.chat_reply(reply, "m")["choices"][0]["message"]
-    got = cohere.chat_body({"model": "m", "messages": [message]})["messages"][0]
+    got = cohere.chat_body({"model": "m", "messages": [USER, message]})["messages"][1]
 
+    kept = arguments if isinstance(arguments, dict) else None
+    text = got["tool_calls"][0]["function"].pop("arguments")
+    assert json.loads(text) == wrapped(arguments, kept)
+    function.pop("arguments")
     assert {"tool_plan": "", **got} == said
+
+
+def wrapped(arguments: Any, kept: Any) -> Any:
+    """Return what is sent for *arguments*: an object."""
+    if arguments is None:
+        return {}
+    return {"INVALID_JSON": json.dumps(arguments)} if kept is None else kept
 
 
 def test_an_embeddings_body_becomes_coheres() -> None:

@@ -161,7 +161,7 @@ def test_any_text_comes_through(text: str, thought: str, arguments: dict[str, st
     }
 
 
-def test_what_it_does_not_know_is_not_sent() -> None:
+def test_members_that_it_refuses_are_not_sent() -> None:
     message = {
         "role": "assistant",
         "content": None,
@@ -173,24 +173,63 @@ def test_what_it_does_not_know_is_not_sent() -> None:
     }
     body = {
         "model": "m",
-        "messages": [message, {"role": "tool", "tool_call_id": "c", "content": "x"}],
+        "messages": [USER, message, {"role": "tool", "tool_call_id": "c", "content": "x"}],
         "max_completion_tokens": 5,
         "thinking": {"type": "enabled"},
+        "tools": [{"type": "function", "function": {"name": "f"}, "defer_loading": True}],
     }
 
-    assert databricks.chat_body(body) == {
+    assert databricks.chat_body(body, "databricks-claude") == {
         "model": "m",
         "messages": [
+            USER,
             {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]},
             {"role": "tool", "tool_call_id": "c", "content": "x"},
         ],
         "max_tokens": 5,
         "thinking": {"type": "enabled"},
+        "tools": [{"type": "function", "function": {"name": "f"}}],
     }
 
 
+USER = {"role": "user", "content": "Hi"}
+
+
 def test_a_body_without_a_limit_gets_none() -> None:
-    assert databricks.chat_body({"messages": []}) == {"messages": []}
+    assert databricks.chat_body({"messages": [USER]}, "m") == {"messages": [USER]}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "wanted"),
+    [
+        ("databricks-claude", {"thinking": {"type": "adaptive"}}, {}),
+        ("databricks-gpt-oss-120b", {"thinking": {"type": "enabled"}}, {}),
+        (
+            "databricks-gpt-oss-120b",
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}},
+            {"reasoning_effort": "high"},
+        ),
+        (
+            "databricks-gpt-oss-120b",
+            {"output_config": {"effort": "low"}},
+            {"reasoning_effort": "low"},
+        ),
+        ("databricks-llama", {"output_config": {"effort": "low"}}, {}),
+        ("databricks-llama", {"reasoning_effort": "low"}, {"reasoning_effort": "low"}),
+    ],
+)
+def test_an_effort_is_sent_in_the_words_of_the_model(model: str, body: Any, wanted: Any) -> None:
+    got = databricks.chat_body({"messages": [USER], **body}, model)
+
+    assert got == {"messages": [USER], **wanted}
+
+
+def test_cache_marks_are_for_claude_alone() -> None:
+    part = {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}
+    body = {"messages": [{"role": "user", "content": [part]}]}
+
+    assert databricks.chat_body(body, "databricks-claude") == body
+    assert databricks.chat_body(body, "m") == {"messages": [USER]}
 
 
 LONG = "Bad request: rpc error: code = InvalidArgument desc = prompt is too long"

@@ -40,7 +40,14 @@ def chunks(data: bytes, *cuts: int) -> list[dict[str, Any]]:
 
 
 def sent(**more: Any) -> dict[str, Any]:
-    return watsonx.chat_body({"model": "g", "messages": [USER], **more})
+    return watsonx.chat_body({"model": "g", "messages": [USER], **more}, MODEL)
+
+
+def test_an_effort_of_anthropics_is_for_models_that_reason() -> None:
+    body = {"messages": [USER], "output_config": {"effort": "low"}}
+
+    assert "reasoning_effort" not in watsonx.chat_body(body, MODEL)
+    assert watsonx.chat_body(body, "openai/gpt-oss-120b")["reasoning_effort"] == "low"
 
 
 @pytest.mark.parametrize("name", names("watsonx", "reply_"))
@@ -146,12 +153,13 @@ def test_any_text_comes_through(text: str, arguments: dict[str, str]) -> None:
     assert got["choices"] == [choice]
 
 
-@given(st.text(), st.text())
-def test_any_message_is_sent_as_it_is(text: str, arguments: str) -> None:
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
-    message = {"role": "assistant", "content": text, "tool_calls": [call]}
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_any_message_is_sent_unchanged(text: str, arguments: dict[str, str]) -> None:
+    function = {"name": "f", "arguments": json.dumps(arguments)}
+    call = {"id": "c", "type": "function", "function": function}
+    message = {"role": "assistant", "content": "x" + text, "tool_calls": [call]}
 
-    assert sent(messages=[message]) == {"messages": [message]}
+    assert sent(messages=[USER, message]) == {"messages": [USER, message]}
 
 
 def test_a_body_is_in_watsonxs_words() -> None:
