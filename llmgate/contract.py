@@ -97,6 +97,8 @@ class Deployment(NamedTuple):
     info: Mapping[str, Any] = {}  # model_info of the configuration, for /model/info
     routing: RoutingOptions = RoutingOptions()
     origin: Literal["config", "client"] = "config"  # client: it is part of a user_config
+    from_wildcard: bool = False  # its model is what the client wrote in place of a star
+    has_key: bool = True  # false: it lacks a key that its provider needs
     has_client_key: bool = False  # for one request: the credentials are the client's
     has_client_address: bool = False  # for one request: api_base is the client's
 

@@ -223,7 +223,7 @@ def test_the_check_says_what_has_no_effect(config: Path) -> None:
 
     assert (got.exit_code, got.stderr) == (
         0,
-        f"llmgate: warning: {config}: these keys have no effect in llmgate:"
+        f"llmgate: warning: {config}: these keys are ignored:"
         " litellm_settings.cache\n",
     )
 
@@ -247,7 +247,7 @@ def test_without_a_file_the_environment_is_checked() -> None:
             "{path}: model_lst: Unknown parameter: 'model_lst'. Did you",
         ),
         ("-c {path} --check", "model_list: 5", "{path}: model_list: Invalid type for 'model_list'"),
-        ("-c {path}", "a: [", "{path}: is no valid YAML in line 1: "),
+        ("-c {path}", "a: [", "{path}: is not valid YAML in line 1: "),
         ("-c {path}", None, "{path}: cannot be read: No such file or directory; check its path"),
         (
             "-c {path}",

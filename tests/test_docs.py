@@ -162,7 +162,7 @@ def test_a_configuration_of_the_docs_loads(block: Block, tmp_path: Path) -> None
 
     settings = config.load(str(path), environ(block.text))
 
-    assert settings.warnings == ()
+    assert [w for w in settings.warnings if "litellm_params.api_key: " not in w] == []
     assert settings.routes.groups
 
 
@@ -176,7 +176,7 @@ def test_the_example_configuration_loads() -> None:
 
     settings = config.load(str(path), environ(path.read_text(encoding="utf-8")))
 
-    assert settings.warnings == ()
+    assert [w for w in settings.warnings if "litellm_params.api_key: " not in w] == []
     assert sorted(settings.routes.groups) == ["gpt-4o", "groq/*", "local"]
     assert settings.routes.find("gpt-4") == settings.routes.groups["gpt-4o"]
 

@@ -52,7 +52,7 @@ USERS = {
     "gunicorn": "server endpoints",
     "requests": "upstream",
     "urllib3": "upstream",
-    "yaml": "config.yaml_file",
+    "yaml": "config.yaml_file config.yaml_lines",
     "jsonschema": "schema.validation",
     "sqlite3": "storage llmstudio.chat_log",
     "psycopg": "storage",

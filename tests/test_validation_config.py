@@ -178,7 +178,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
     assert served == {
         "": {"model_list", "include", "environment_variables", "litellm_settings"}
         | {"general_settings", "router_settings", "llmgate_settings"}
-        | {"files_settings", "finetune_settings", "assistant_settings"},
+        | {"files_settings", "finetune_settings", "assistant_settings", "credential_list"},
         "model_list[]": {"model_name", "litellm_params", "model_info", "rpm", "tpm"},
         "litellm_settings": {"drop_params", "num_retries", "request_timeout", "timeout"}
         | {"json_logs", "set_verbose", "telemetry", "stream_timeout", *FALLBACKS}

@@ -1,7 +1,8 @@
-"""Deployments out of what an operator writes: `model_list`, the command line, the environment."""
+"""Deployments from `model_list`, the command line and the environment."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from typing import NamedTuple
 
 from llmgate import providers
 from llmgate.accounting import pricing
+from llmgate.config import audit
 from llmgate.config import provider_settings
+from llmgate.config import router_settings
+from llmgate.config.problems import Problems
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.contract import RoutingOptions
@@ -25,7 +29,7 @@ Groups = dict[str, tuple[Deployment, ...]]
 
 
 class Overrides(NamedTuple):
-    """What the command line says."""
+    """The options of the command line that apply to deployments."""
 
     model: str | None = None
     api_base: str | None = None
@@ -41,6 +45,7 @@ class Context(NamedTuple):
     overrides: Overrides
     timeout: float = 600.0
     drop_params: bool = False
+    problems: Problems | None = None  # None: the first error is raised
 
     def __repr__(self) -> str:
         """Return it without the environment, which holds secrets."""
@@ -54,11 +59,12 @@ def groups(model_list: Iterable[Mapping[str, Any]], context: Context) -> Groups:
     for at, entry in enumerate(model_list):
         path = f"model_list[{at}].litellm_params."
         given = entry["litellm_params"]
-        if given["model"] == "*" and not given.get("custom_llm_provider"):
-            added |= _catch_all(entry, path, context)
-        else:
-            made = _deployment(entry, at, path, context)
-            found[made.group] = (*found.get(made.group, ()), made)
+        with context.problems.collect() if context.problems else contextlib.nullcontext():
+            if given["model"] == "*" and not given.get("custom_llm_provider"):
+                added |= _catch_all(entry, path, context)
+            else:
+                made = _deployment(entry, at, path, context)
+                found[made.group] = (*found.get(made.group, ()), made)
     return {**added, **found}
 
 
@@ -115,7 +121,7 @@ def forced(routes: Routes, model: str, path: str, context: Context) -> Routes:
     *path* is what names a parameter of it in messages, less the parameter.
     """
     if "*" in model:
-        raise ConfigError(f"{path}model: '{model}' has a star; name the one model that shall serve")
+        raise ConfigError(f"{path}model: '{model}' contains '*'; name one model")
     if model in routes.groups or model in routes.aliases:
         return routes._replace(forced=model)
     params_of = {"model": model}
@@ -145,10 +151,11 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
     given, info = {**limits, **entry["litellm_params"]}, entry.get("model_info") or {}
     _check_star(entry, path)
     provider, model = provider_settings.provider_of(given, path)
-    settings = provider_settings.complete(provider, given, context.environ)
+    _check_route(given["model"], path, context)
+    settings = provider_settings.complete(provider, given, path, context.environ)
     base = provider_settings.base_url(provider, settings, path)
     identity = f"{at}:{entry['model_name']}:{provider.name}/{model}@{base}"
-    return Deployment(
+    made = Deployment(
         group=entry["model_name"],
         provider=provider.name,
         model=model,
@@ -165,6 +172,21 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
         info=info,
         routing=_routing_options(given),
     )
+    made = made._replace(has_key=audit.missing_key(made) is None)
+    if context.problems is not None and path:
+        audit.keys(at, made, context.problems)
+    return made
+
+
+def _check_route(model: str, path: str, context: Context) -> None:
+    """Report a route of LiteLLM's in *model* that llmgate does not have."""
+    unsupported = providers.unsupported_route(model)
+    if unsupported is None:
+        return
+    text = f"{path}model: {unsupported}"
+    if context.problems is None:
+        raise ConfigError(text)
+    context.problems.error(text)
 
 
 def _routing_options(given: Mapping[str, Any]) -> RoutingOptions:
@@ -183,6 +205,7 @@ def _routing_options(given: Mapping[str, Any]) -> RoutingOptions:
         tags=tuple(given.get("tags") or ()),
         cooldown_time=None if cooldown is None else float(cooldown),
         retries=number("num_retries", "max_retries"),
+        retries_by_kind=router_settings.retries_by_kind(given.get("retry_policy")),
         stream_timeout=given.get("stream_timeout") or None,
         client_settings=tuple(given.get("configurable_clientside_auth_params") or ()),
     )
@@ -193,8 +216,12 @@ def _check_star(entry: Mapping[str, Any], path: str) -> None:
     model, group = entry["litellm_params"]["model"], entry["model_name"]
     if "*" in model and "*" not in group:
         raise ConfigError(
-            f"{path}model: '{model}' has a star for which model_name '{group}' says nothing; put"
+            f"{path}model: '{model}' contains '*' but model_name '{group}' has none; put"
             " one into model_name as well, or name one model"
+        )
+    if model.count("*") not in (0, group.count("*")):
+        raise ConfigError(
+            f"{path}model: '{model}' must contain as many '*' as model_name '{group}', or none"
         )
 
 

@@ -80,6 +80,11 @@ def _fallbacks(said: _Said) -> Fallbacks:
     )
 
 
+def retries_by_kind(policy: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Return the retries in a `retry_policy` by kind of error, None if there is none."""
+    return None if policy is None else _by_kind(policy, _RETRIES)
+
+
 def _by_kind(given: Mapping[str, Any] | None, end: str) -> dict[str, int]:
     """Return the numbers in *given* by the kind of error, their names less *end*."""
     return {
@@ -87,6 +92,15 @@ def _by_kind(given: Mapping[str, Any] | None, end: str) -> dict[str, int]:
         for name, number in (given or {}).items()
         if number is not None
     }
+
+
+def hidden_aliases(given: Mapping[str, Any]) -> frozenset[str]:
+    """Return the aliases that model lists do not show."""
+    return frozenset(
+        alias
+        for alias, group in given.items()
+        if isinstance(group, Mapping) and group.get("hidden")
+    )
 
 
 def aliases(given: Mapping[str, Any]) -> dict[str, str]:

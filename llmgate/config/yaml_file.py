@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,17 @@ def read(path: Path) -> dict[str, Any]:
             kept = value.get(key)
             value[key] = kept + item if isinstance(kept, list) and isinstance(item, list) else item
     return value
+
+
+def nodes(path: Path) -> Iterator[tuple[Path, yaml.Node]]:
+    """Yield each file that `read` reads for *path*, with its YAML as nodes, which know lines."""
+    value = yaml.load(path.read_bytes(), _Loader)
+    names = value.get("include")
+    included = [path.parent / str(name) for name in names] if isinstance(names, list) else []
+    for file in (path, *included):
+        node = yaml.compose(file.read_bytes(), _Loader)
+        assert node is not None
+        yield file, node
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
         what = getattr(error, "problem", None) or "cannot be parsed"
-        raise ConfigError(f"{path}: is no valid YAML{line}: {what}") from None
+        raise ConfigError(f"{path}: is not valid YAML{line}: {what}") from None
     empty = isinstance(value, dict) and all(item is None for item in value.values())
     if empty or value is None:
         raise ConfigError(

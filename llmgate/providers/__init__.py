@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from collections.abc import Mapping
 
 from llmgate.contract import Deployment
@@ -55,6 +56,21 @@ _ALIASES = {
     "vertex_ai_beta": "vertex_ai",
     "vllm": "hosted_vllm",
 }
+_ROUTES = {"azure": ("o_series/", "gpt5_series/")}
+"""Routes that LiteLLM has before a provider's models; here they change nothing."""
+
+_RESPONSES_ROUTE = "responses/"
+_RESPONSES = ("azure", "openai")
+"""Providers whose models may have the route of the Responses API in LiteLLM."""
+
+_MEANT = {"google": "gemini/<model> or vertex_ai/<model>", "custom": "custom_openai/<model>"}
+"""What to write for a prefix that people use for a provider, and that is none."""
+
+_SIBLINGS = {
+    "gemini": ("vertex_ai", {"vertex_project", "vertex_location", "vertex_credentials"}),
+}
+"""The provider that a bare name means where one of these settings is given."""
+
 _BARE_NAMES = {
     "openai": re.compile(
         r"(gpt-|chatgpt-|o\d|text-embedding-|text-moderation-|omni-moderation-|dall-e-|whisper-"
@@ -71,15 +87,31 @@ def serving(deployment: Deployment) -> Provider:
     return provider.for_model(deployment) if provider.for_model else provider
 
 
-def split(model: str) -> tuple[str, str]:
+def unsupported_route(model: str) -> str | None:
+    """Return why the route within a *model* string is not supported, None if it is."""
+    prefix, _, rest = model.partition("/")
+    if prefix not in _RESPONSES or not rest.startswith(_RESPONSES_ROUTE):
+        return None
+    name = rest.removeprefix(_RESPONSES_ROUTE)
+    return (
+        f"the route '{_RESPONSES_ROUTE}' (chat over the Responses API) is not supported; write"
+        f" {prefix}/{name}, and call {name} at /v1/responses"
+    )
+
+
+def split(model: str, settings: Collection[str] = ()) -> tuple[str, str]:
     """Return the provider and its model that a *model* string names.
 
-    `groq/llama-3.3-70b` names both; a bare name is of the maker whose names look so.
+    `groq/llama-3.3-70b` names both; a bare name is of the maker whose names look so, of a sibling
+    of it where one of the *settings* beside the model is the sibling's.
     Raises LookupError with what to write instead.
     """
     prefix, slash, rest = model.partition("/")
     prefix = _ALIASES.get(prefix, prefix)
     if slash and prefix in PROVIDERS and rest:
+        for route in (*_ROUTES.get(prefix, ()), _RESPONSES_ROUTE):
+            if prefix in _ROUTES or prefix in _RESPONSES:
+                rest = rest.removeprefix(route)
         return prefix, rest
     if prefix in PROVIDERS and PROVIDERS[prefix].local_handler:
         return prefix, prefix
@@ -87,7 +119,10 @@ def split(model: str) -> tuple[str, str]:
         raise LookupError(f"'{model}' is a provider without a model: write {prefix}/<model>")
     for name, pattern in _BARE_NAMES.items():
         if pattern.match(model):
-            return name, model
+            sibling, own = _SIBLINGS.get(name, (name, set()))
+            return (sibling if own & set(settings) else name), model
+    if slash and prefix in _MEANT:
+        raise LookupError(f"unknown provider '{prefix}' in '{model}'; write {_MEANT[prefix]}")
     if slash:
         raise LookupError(
             f"unknown provider '{prefix}' in '{model}'; known are {', '.join(sorted(PROVIDERS))};"

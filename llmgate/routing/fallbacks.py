@@ -14,6 +14,7 @@ from typing import NamedTuple
 from llmgate import errors
 from llmgate.contract import Body
 from llmgate.routing import retry_policy
+from llmgate.routing.routes import match
 
 DEEPEST = 5
 """Groups that are asked after the first, where nothing else is said."""
@@ -67,9 +68,13 @@ class Fallbacks(NamedTuple):
 
 
 def _looked_up(lists: Lists, model: str) -> tuple[str, ...]:
-    """Return what *lists* say for *model*: itself, less its provider, or any."""
+    """Return the groups in *lists* for *model*: by name, without provider, by pattern."""
     bare = model.partition("/")[2] or model
-    return lists.get(model) or lists.get(bare) or lists.get("*") or ()
+    found = lists.get(model) or lists.get(bare)
+    if found:
+        return found
+    patterns = (name for name in sorted(lists, key=len, reverse=True) if match(name, model))
+    return next((lists[name] for name in patterns), ())
 
 
 def lists(value: Any, path: str) -> dict[str, tuple[str, ...]]:

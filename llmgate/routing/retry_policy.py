@@ -9,6 +9,17 @@ from typing import NamedTuple
 from llmgate import errors
 from llmgate.upstream import retry_after
 
+KINDS = (
+    "AuthenticationError",
+    "TimeoutError",
+    "RateLimitError",
+    "ContentPolicyViolationError",
+    "ServiceUnavailableError",
+    "InternalServerError",
+    "BadRequestError",
+)
+"""LiteLLM's names for kinds of errors, less their ends `Retries` and `AllowedFails`."""
+
 SHORT_WAIT = 2.0
 """Seconds of Retry-After that are waited for on the same deployment."""
 

@@ -1,4 +1,4 @@
-"""From a model's name to the deployments behind it, and the rules by which they are asked."""
+"""From a model's name to the deployments behind it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from llmgate.contract import Deployment
 
 
 class Routes(NamedTuple):
-    """Which deployments stand behind which model group."""
+    """Model groups and their deployments."""
 
     groups: Mapping[str, tuple[Deployment, ...]]  # wildcards ("openai/*") among them
     aliases: Mapping[str, str] = {}
-    forced: str | None = None  # the group that serves every request
+    forced: str | None = None  # the group of every request
+    hidden: frozenset[str] = frozenset()  # aliases that model lists do not show
 
     def find(self, model: str) -> tuple[Deployment, ...]:
         """Return the deployments for *model*; raises ModelNotFound.
@@ -30,15 +31,16 @@ class Routes(NamedTuple):
         if name in self.groups:
             return self.groups[name]
         for pattern in sorted(self.groups, key=len, reverse=True):
-            matched = _match(pattern, name)
-            if matched is not None:
-                return tuple(_filled(found, name, matched) for found in self.groups[pattern])
+            matched = match(pattern, name)
+            filled = _filled(self.groups[pattern], name, matched) if matched is not None else ()
+            if filled:
+                return filled
         every = (deployment for found in self.groups.values() for deployment in found)
         own = [d for d in every if name in own_names(d) and "*" not in name]
         if own:
             return tuple(own)
         raise errors.ModelNotFound(
-            f"There is no model '{model[:200]}' here. {_known(self.shown())}", param="model"
+            f"Unknown model '{model[:200]}'. {_known(self.shown())}", param="model"
         )
 
     def names(self) -> list[str]:
@@ -49,7 +51,7 @@ class Routes(NamedTuple):
         if self.forced:
             return [self.forced]
         every = self.groups.get("*")
-        found: dict[str, None] = dict.fromkeys(self.aliases)
+        found = dict.fromkeys(name for name in self.aliases if name not in self.hidden)
         for group, deployments in self.groups.items():
             if group == "*" or tuple(d._replace(group="*") for d in deployments) != every:
                 names = _expanded(group, deployments) if "*" in group else [group]
@@ -71,34 +73,64 @@ def _known(names: Sequence[str]) -> str:
     """Return a sentence that names the models there are."""
     listed = ", ".join(names[:20])
     more = f" and {len(names) - 20} more (see /v1/models)" if len(names) > 20 else ""
-    return f"The models are: {listed}{more}."
+    return f"Available: {listed}{more}."
 
 
-def _match(pattern: str, name: str) -> str | None:
-    """Return what the star of *pattern* stands for in *name*, None if they do not match."""
-    if "*" not in pattern:
+def match(pattern: str, name: str) -> tuple[str, ...] | None:
+    """Return what each star of *pattern* stands for in *name*, None if they do not match.
+
+    A star stands for any text, also for none; each but the last for as little as possible.
+    """
+    head, *inner = pattern.split("*")
+    if not inner:
         return None
-    head, _, tail = pattern.partition("*")
-    if len(name) > len(head) + len(tail) and name.startswith(head) and name.endswith(tail):
-        return name[len(head) : len(name) - len(tail)]
-    return None
+    tail = inner.pop()
+    if len(name) < len(head) + len(tail) or not (name.startswith(head) and name.endswith(tail)):
+        return None
+    rest, found = name[len(head) : len(name) - len(tail)], []
+    for literal in inner:
+        before, separator, rest = rest.partition(literal) if literal else ("", "*", rest)
+        if not separator:
+            return None
+        found.append(before)
+    return (*found, rest)
 
 
-def _filled(deployment: Deployment, name: str, matched: str) -> Deployment:
-    """Return *deployment* of a wildcard for the model called *name*."""
-    model = deployment.model.replace("*", matched)
-    prices = deployment.prices or pricing.prices(deployment.provider, model)
-    return deployment._replace(group=name, model=model, prices=prices)
+def fill(pattern: str, texts: Sequence[str]) -> str:
+    """Return *pattern* with each of its stars replaced by one of *texts*."""
+    first, *others = pattern.split("*")
+    return first + "".join(text + other for text, other in zip(texts, others, strict=True))
+
+
+def _filled(
+    deployments: Iterable[Deployment], name: str, matched: Sequence[str]
+) -> tuple[Deployment, ...]:
+    """Return *deployments* of a wildcard for the model called *name*, none for an empty name."""
+    models = [
+        (each, fill(each.model, matched) if "*" in each.model else each.model)
+        for each in deployments
+    ]
+    return tuple(
+        each._replace(
+            group=name,
+            model=model,
+            prices=each.prices or pricing.prices(each.provider, model),
+            from_wildcard=True,
+        )
+        for each, model in models
+        if model
+    )
 
 
 def _expanded(group: str, deployments: Iterable[Deployment]) -> list[str]:
     """Return the models that a wildcard *group* stands for, those that the price list knows."""
-    head, _, tail = group.partition("*")
     known = [
-        f"{head}{matched}{tail}"
+        fill(group, matched)
         for deployment in deployments
         for name in pricing.models(deployment.provider)
-        if (matched := _match(deployment.model, name)) is not None
+        if any(matched := match(deployment.model, name) or ())
     ]
-    fixed = [d.model for d in deployments if _match(group, d.model) and "*" not in d.model]
+    fixed = [
+        d.model for d in deployments if any(match(group, d.model) or ()) and "*" not in d.model
+    ]
     return known or fixed

@@ -26,7 +26,7 @@ Kinds: TypeAlias = dict[type, Fits | None]
 
 KNOWN = frozenset(
     "type enum required properties items minItems minLength pattern minimum exclusiveMinimum"
-    " maximum $schema $id title description expected unsupported".split()
+    " maximum $schema $id title description expected unsupported closed_sections".split()
 )
 """Keywords that are tested here or that test nothing."""
 

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -84,6 +85,17 @@ def typed(value: Any) -> Any:
 
 
 @cache
+def names(schema: str, *steps: str) -> frozenset[str]:
+    """Return the names of the members that *schema* knows below *steps*; lists are no step."""
+    root = _rules(schema).schema
+    part = root
+    for step in steps:
+        part = _resolved(root, part)["properties"][step]
+        part = part.get("items", part)
+    return frozenset(_resolved(root, part)["properties"])
+
+
+@cache
 def _rules(name: str) -> _Rules:
     schema = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return _Rules(schema, fast_path.fits(schema), _Judge(schema))
@@ -94,7 +106,7 @@ def _violations(name: str, value: Any) -> Iterator[_Violation]:
     for error in rules.judge.iter_errors(value):
         path = _joined(tuple(error.absolute_path))
         subject = f"'{path}'" if path else f"the {rules.schema['title'].lower()}"
-        yield _Violation(path, *_words(error, subject))
+        yield _Violation(path, *_words(rules.schema, error, subject))
 
 
 def _joined(path: tuple[Any, ...]) -> str:
@@ -165,7 +177,7 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _words(error: ValidationError, subject: str) -> tuple[str, str]:
+def _words(root: Schema, error: ValidationError, subject: str) -> tuple[str, str]:
     """Return the message and OpenAI's code for *error*, which is about *subject*."""
     schema: Any = error.schema
     if error.validator == "required":
@@ -173,7 +185,7 @@ def _words(error: ValidationError, subject: str) -> tuple[str, str]:
         found = f"Missing required parameter: {subject}. It must be {wanted}."
         return found + _misspelt(error), _MISSING
     if error.validator == "additionalProperties":
-        return f"Unknown parameter: {subject}. {_advice(error)}", "unknown_parameter"
+        return f"Unknown parameter: {subject}. {_advice(root, error)}", "unknown_parameter"
     if error.validator == "type":
         given = _GIVEN.get(type(error.instance), "something else")
         wanted = _expected(schema)
@@ -203,12 +215,23 @@ def _expected(schema: Schema) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _advice(error: ValidationError) -> str:
+def _advice(root: Schema, error: ValidationError) -> str:
+    """Return a sentence with the place where the unknown name is known, or the nearest name."""
     schema: Any = error.schema
     name, known = str(error.path[-1]), schema.get("properties", {})
-    near = [f"{part}.{name}" for part in known if name in known[part].get("properties", {})]
+    near = _places(root, known, name)
+    if root.get("closed_sections"):
+        near += _places(root, root["properties"], name)
     near += difflib.get_close_matches(name, known, n=1)
     return f"Did you mean '{near[0]}'?" if near else "Remove it, or correct its name or its place."
+
+
+def _places(root: Schema, parts: Mapping[str, Schema], name: str) -> list[str]:
+    """Return where *name* is a member of one of *parts*, as `part.name`."""
+    members = {
+        part: _resolved(root, schema).get("properties", {}) for part, schema in parts.items()
+    }
+    return [f"{part}.{name}" for part, known in members.items() if name in known]
 
 
 def _unserved(

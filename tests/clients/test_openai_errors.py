@@ -180,7 +180,7 @@ def test_a_stream_that_ends_too_soon_is_an_error(
 
 
 def test_an_unknown_model_is_not_found(sdk: openai.OpenAI, upstream: Upstream) -> None:
-    with pytest.raises(openai.NotFoundError, match=r"gpt-5000.*The models are: gpt-4o,") as caught:
+    with pytest.raises(openai.NotFoundError, match=r"gpt-5000.*Available: gpt-4o,") as caught:
         sdk.chat.completions.create(model="gpt-5000", messages=ASKED["messages"])
     with pytest.raises(openai.NotFoundError) as listed:
         sdk.models.retrieve("gpt-5000")

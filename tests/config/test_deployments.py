@@ -68,8 +68,8 @@ def test_a_wildcard_keeps_its_star(group: str) -> None:
 @pytest.mark.parametrize("model", ["openai/*", "*"])
 def test_a_star_that_the_group_leaves_open_is_refused(model: str) -> None:
     assert fault(entry("openai/a"), entry(model, "fast")) == (
-        f"model_list[1].litellm_params.model: '{model}' has a star for which model_name 'fast' says"
-        " nothing; put one into model_name as well, or name one model"
+        f"model_list[1].litellm_params.model: '{model}' contains '*' but model_name 'fast' has"
+        " none; put one into model_name as well, or name one model"
     )
 
 
@@ -170,6 +170,8 @@ def test_a_deployment_is_complete() -> None:
         info,
         RoutingOptions(retries=4),
         "config",
+        False,
+        True,
         False,
         False,
     )
@@ -494,7 +496,7 @@ def test_a_group_serves_every_request() -> None:
         ("my-model", "--model: 'my-model' names no provider: write it as <provider>/<model>"),
         ("x/y", "--model: unknown provider 'x' in 'x/y'"),
         ("groq", "--model: 'groq' is a provider without a model: write groq/<model>"),
-        ("openai/*", "--model: 'openai/*' has a star; name the one model that shall serve"),
+        ("openai/*", "--model: 'openai/*' contains '*'; name one model"),
         ("azure/x", "--api_base: is missing, and provider azure has no address of its own"),
     ],
 )

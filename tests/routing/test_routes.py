@@ -40,10 +40,11 @@ ROUTES = Routes(
         ("gpt-alias", ["four-o", "fixed"]),
         ("gpt-3.5", ["gpt-3.5"]),
         ("gpt-4o", ["four-o", "fixed"]),
-        ("gpt-4", ["gpt-4"]),  # a star stands for something
+        ("gpt-4", ["four-", "fixed"]),  # a star may stand for nothing
         ("openai/gpt-4o", ["gpt-4o"]),
         ("openai/org/x", ["org/x"]),
         ("a-b-z", ["in-b"]),
+        ("a--z", ["in-"]),
         ("a-z", ["any/a-z"]),
         ("lost", ["any/nowhere"]),
         ("x", ["any/x"]),
@@ -61,7 +62,39 @@ def test_a_wildcards_deployment_is_filled_in() -> None:
         "gpt-4o-mini",
         "openai",
         prices=pricing.prices("openai", "gpt-4o-mini"),
+        from_wildcard=True,
     )._replace(group="openai/gpt-4o-mini")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "asked", "sent"),
+    [
+        ("fo::*:static::*", "fo::*:static::*", "fo::hi::static::hi", "fo::hi::static::hi"),
+        ("*/*", "*-*", "a/b/c", "a-b/c"),
+        ("a**b", "**", "axb", "x"),
+        ("*-v*", "one", "x-v", "one"),
+        ("aba*ba", "*", "ababa", None),
+        ("*x*", "**", "y", None),
+        ("openai/*", "*", "openai/", None),
+    ],
+)
+def test_each_star_stands_for_a_part(
+    pattern: str, model: str, asked: str, sent: str | None
+) -> None:
+    routes = Routes({pattern: (to(model),)})
+
+    if sent is None:
+        with pytest.raises(errors.ModelNotFound):
+            routes.find(asked)
+    else:
+        assert [d.model for d in routes.find(asked)] == [sent]
+
+
+def test_hidden_aliases_are_found_and_not_listed() -> None:
+    routes = Routes({"chat": (to("one"),)}, {"a": "chat", "b": "chat"}, hidden=frozenset({"b"}))
+
+    assert routes.names() == ["a", "chat"]
+    assert [d.model for d in routes.find("b")] == ["one"]
 
 
 def test_a_wildcards_own_prices_are_kept() -> None:
@@ -88,7 +121,7 @@ def test_a_model_that_is_not_there_is_refused_with_those_that_are(asked: str) ->
     assert (caught.value.status, caught.value.code) == (404, "model_not_found")
     assert caught.value.param == "model"
     assert caught.value.message.startswith(
-        f"There is no model '{asked}' here. The models are: nick, fast, openai/"
+        f"Unknown model '{asked}'. Available: nick, fast, openai/"
     )
 
 
@@ -98,7 +131,7 @@ def test_many_models_are_not_all_listed() -> None:
     with pytest.raises(errors.ModelNotFound) as caught:
         routes.find("y" * 500)
 
-    assert caught.value.message.startswith(f"There is no model '{'y' * 200}' here.")
+    assert caught.value.message.startswith(f"Unknown model '{'y' * 200}'.")
     assert caught.value.message.endswith("m18, m19 and 5 more (see /v1/models).")
 
 
@@ -159,7 +192,7 @@ def test_a_wildcard_without_known_models_is_told_of() -> None:
         routes.find("other")
 
     assert routes.names() == []
-    assert caught.value.message.endswith("The models are: vllm/*.")
+    assert caught.value.message.endswith("Available: vllm/*.")
 
 
 def test_every_name_is_found() -> None:

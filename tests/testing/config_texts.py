@@ -140,7 +140,6 @@ UNSERVED = [
     "general_settings.database_connection_pool_limit",
     "general_settings.allowed_routes",
     "general_settings.pass_through_endpoints[0].auth",
-    "router_settings.model_group_alias.gpt-4.hidden",
     "router_settings.redis_host",
     "router_settings.redis_port",
     "guardrails",
