@@ -223,8 +223,7 @@ def test_the_check_says_what_has_no_effect(config: Path) -> None:
 
     assert (got.exit_code, got.stderr) == (
         0,
-        f"llmgate: warning: {config}: these keys are ignored:"
-        " litellm_settings.cache\n",
+        f"llmgate: warning: {config}: these keys are ignored: litellm_settings.cache\n",
     )
 
 

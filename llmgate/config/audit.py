@@ -12,7 +12,7 @@ from typing import Any
 
 from llmgate import errors
 from llmgate import providers
-from llmgate.config.problems import Problems
+from llmgate.config.file.problems import Problems
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.routing import retry_policy

@@ -15,7 +15,7 @@ from llmgate.accounting import pricing
 from llmgate.config import audit
 from llmgate.config import provider_settings
 from llmgate.config import router_settings
-from llmgate.config.problems import Problems
+from llmgate.config.file.problems import Problems
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.contract import RoutingOptions

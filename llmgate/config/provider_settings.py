@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.config import addresses
-from llmgate.config import references
+from llmgate.config.file import references
 from llmgate.contract import Provider
 from llmgate.errors import ConfigError
 

@@ -17,15 +17,15 @@ from llmgate.access import assembly
 from llmgate.config import access_settings
 from llmgate.config import audit
 from llmgate.config import deployments
-from llmgate.config import reading
-from llmgate.config import references
 from llmgate.config import resource_deployments
 from llmgate.config import router_settings
-from llmgate.config import yaml_file
-from llmgate.config import yaml_lines
 from llmgate.config.deployments import Overrides
-from llmgate.config.problems import Problems
-from llmgate.config.problems import key_path
+from llmgate.config.file import reading
+from llmgate.config.file import references
+from llmgate.config.file import yaml_file
+from llmgate.config.file import yaml_lines
+from llmgate.config.file.problems import Problems
+from llmgate.config.file.problems import key_path
 from llmgate.errors import ConfigError
 from llmgate.inbound import keepalive
 from llmgate.routing.router_settings import RouterSettings
@@ -164,14 +164,19 @@ def _settings(
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
-        resource_deployments=problems.attempt(
-            lambda: resource_deployments.load(value, context),
-            resource_deployments.ResourceDeployments(),
-        ),
+        resource_deployments=_resource_deployments(value, context, problems),
         access=problems.attempt(
             lambda: access_settings.load(litellm, own, environ), assembly.Settings()
         ),
     )
+
+
+def _resource_deployments(
+    value: Mapping[str, Any], context: deployments.Context, problems: Problems
+) -> resource_deployments.ResourceDeployments:
+    """Return the deployments beside the model groups, none if they have an error."""
+    none = resource_deployments.ResourceDeployments()
+    return problems.attempt(lambda: resource_deployments.load(value, context), none)
 
 
 def _routes(value: Mapping[str, Any], context: deployments.Context) -> Routes:

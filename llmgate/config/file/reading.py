@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
-from llmgate.config import litellm_params
 from llmgate.config import provider_settings
-from llmgate.config import references
-from llmgate.config.problems import Problems
+from llmgate.config.file import litellm_params
+from llmgate.config.file import references
+from llmgate.config.file.problems import Problems
 from llmgate.contract import Provider
 from llmgate.errors import ConfigError
 from llmgate.schema import parameters

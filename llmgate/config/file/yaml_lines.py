@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
-from llmgate.config import yaml_file
+from llmgate.config.file import yaml_file
 from llmgate.schema import parameters
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import providers
-from llmgate.config.problems import Problems
+from llmgate.config.file.problems import Problems
 from llmgate.contract import Provider
 from llmgate.schema import parameters
 from llmgate.schema import validation

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.config.problems import Problems
+from llmgate.config.file.problems import Problems
 from llmgate.errors import ConfigError
 
 _WHOLE = re.compile(r"\s*os\.environ/(\w+)\s*")

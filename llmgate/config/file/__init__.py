@@ -1,0 +1,1 @@
+"""An operator's file: YAML, references and names, as a valid value."""
