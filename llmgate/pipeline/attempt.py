@@ -23,7 +23,6 @@ from llmgate.schema import parameters
 from llmgate.trust import client_credentials
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
-from llmgate.upstream import oauth
 
 Send: TypeAlias = Callable[[Gate, OperationRequest, Deployment, Meter], Attempt]
 """Sends a request to a deployment; raises GateError unless the answer is a success."""
@@ -51,13 +50,8 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
     """Return *deployment* with an access token if *provider* needs one."""
     if provider.login and provider.login.needed(deployment):
         with meter.waiting():
-            return _tokens(gate, deployment).with_token(deployment, provider.login)
+            return gate.tokens.with_token(deployment, provider.login, gate.session.remaining)
     return deployment
-
-
-def _tokens(gate: Gate, deployment: Deployment) -> oauth.TokenCache:
-    """Return the cache of access tokens; those of a client's own credentials are not kept."""
-    return oauth.TokenCache(gate.session) if deployment.has_client_key else gate.tokens
 
 
 def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:

@@ -115,6 +115,10 @@ class Session:
             ) from error
         return _answer(exchange, answered, _Limits(timeout, remaining))
 
+    def remaining(self) -> float:
+        """Return infinity: there is no deadline."""
+        return math.inf
+
     def _pool(self, origin: str) -> connections.Pool:
         """Return the connections to *origin*."""
         pool = self._pools.get(origin)
@@ -166,7 +170,10 @@ class Sender(Protocol):
         address: str | None = None,
         remaining: Callable[[], float] = lambda: math.inf,
     ) -> Answer:
-        """Return the answer to *call*, as `Session.send` does."""
+        """Return the response to *call*, as `Session.send` does."""
+
+    def remaining(self) -> float:
+        """Return the seconds until the deadline."""
 
 
 class DeadlineSession:
@@ -190,6 +197,10 @@ class DeadlineSession:
             call, timeout, address, lambda: min(remaining(), self._remaining())
         )
         return self._excerpt.record_response(answer)
+
+    def remaining(self) -> float:
+        """Return the seconds until the deadline."""
+        return self._remaining()
 
 
 def _answer(exchange: http1.Exchange, head: http1_head.Head, limits: _Limits) -> Answer:
