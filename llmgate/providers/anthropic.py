@@ -18,6 +18,7 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import native as anthropic_native
 from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.openai import wire as openai_wire
@@ -60,7 +61,8 @@ def _native(path: str) -> Build:
     """Return the function that posts a body in Anthropic's own shape to *path*."""
 
     def call(body: Body, deployment: Deployment) -> Call:
-        return anthropic_betas.call(url(deployment, path), {**body, "model": deployment.model})
+        request = anthropic_native.with_own_thinking(body)
+        return anthropic_betas.call(url(deployment, path), {**request, "model": deployment.model})
 
     return call
 

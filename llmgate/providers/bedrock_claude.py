@@ -22,7 +22,7 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.contract import Usage
-from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import native as anthropic_native
 from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.bedrock import errors as bedrock_errors
@@ -45,7 +45,7 @@ def _messages(body: Body, deployment: Deployment) -> Call:
 
 def _invoked(body: Body) -> Body:
     """Return InvokeModel's request for a *body* in Anthropic's shape."""
-    request = {"anthropic_version": VERSION, **anthropic_betas.at_aws(body)}
+    request = {"anthropic_version": VERSION, **anthropic_native.for_aws(body)}
     return {key: value for key, value in request.items() if key not in ("model", "stream")}
 
 

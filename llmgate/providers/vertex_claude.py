@@ -17,6 +17,7 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
+from llmgate.dialects.anthropic import native as anthropic_native
 from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.gemini import errors as gemini_errors
@@ -38,7 +39,8 @@ def _chat(body: Body, deployment: Deployment) -> Call:
 def _messages(body: Body, deployment: Deployment) -> Call:
     """Return the call that posts a *body* in Anthropic's own shape."""
     method = "streamRawPredict" if body.get("stream") else "rawPredict"
-    request = {key: value for key, value in body.items() if key != "model"}
+    request = anthropic_native.for_google(body)
+    request.pop("model", None)
     url = f"{vertex.models_url(deployment, 'anthropic')}:{method}"
     return anthropic_betas.call(url, {"anthropic_version": VERSION, **request})
 
@@ -46,7 +48,8 @@ def _messages(body: Body, deployment: Deployment) -> Call:
 def _count(body: Body, deployment: Deployment) -> Call:
     """Return the call that counts the tokens of a *body* in Anthropic's own shape."""
     url = vertex.models_url(deployment._replace(model=_COUNTER), "anthropic")
-    request = {"anthropic_version": VERSION, **body, "model": deployment.model}
+    known = anthropic_native.for_google(body)
+    request = {"anthropic_version": VERSION, **known, "model": deployment.model}
     return anthropic_betas.call(f"{url}:rawPredict", request)
 
 

@@ -14,20 +14,34 @@ from llmgate.dialects.openai import wire as openai_wire
 
 FIELD = "anthropic_beta"
 
-_AT_AWS = (
+_AT_BOTH = (
+    "compact-",
     "computer-use-",
     "context-1m-",
     "context-management-",
+    "interleaved-thinking-",
+    "per-turn-control-",
+    "thinking-binding-controls-",
+    "thinking-display-updates-",
+    "tool-search-tool-",
+)
+_AT_AWS = (
+    *_AT_BOTH,
     "dev-full-thinking-",
     "effort-",
     "fine-grained-tool-streaming-",
-    "interleaved-thinking-",
+    "mid-conversation-",
     "output-128k-",
     "token-efficient-tools-",
     "tool-examples-",
-    "tool-search-tool-",
 )
 """Prefixes of the betas that Bedrock supports; it refuses a request with any other."""
+
+_AT_GOOGLE = (*_AT_BOTH, "web-search-")
+"""Prefixes of the betas that Vertex AI supports; it refuses a request with any other."""
+
+_RENAMED = {"advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"}
+"""Anthropic's name of a beta -> that of both hosts."""
 
 
 def listed(header: str | None) -> list[str]:
@@ -46,7 +60,18 @@ def call(url: str, body: Body) -> Call:
 
 def at_aws(body: Body) -> Body:
     """Return *body* with only those betas that Bedrock supports."""
-    known = [name for name in _wanted(body) if name.startswith(_AT_AWS)]
+    return _only(body, _AT_AWS)
+
+
+def at_google(body: Body) -> Body:
+    """Return *body* with only those betas that Vertex AI supports."""
+    return _only(body, _AT_GOOGLE)
+
+
+def _only(body: Body, prefixes: tuple[str, ...]) -> Body:
+    """Return *body* with only those betas that begin with one of *prefixes*."""
+    names = dict.fromkeys(_RENAMED.get(name, name) for name in _wanted(body))
+    known = [name for name in names if name.startswith(prefixes)]
     rest = {key: value for key, value in body.items() if key != FIELD}
     return {**rest, FIELD: known} if known else rest
 

@@ -43,3 +43,20 @@ def test_aws_is_told_of_those_it_knows(given: Any, wanted: Any) -> None:
     got = betas.at_aws({"max_tokens": 1, "anthropic_beta": given})
 
     assert got == ({"max_tokens": 1, "anthropic_beta": wanted} if wanted else {"max_tokens": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (
+            ["interleaved-thinking-2025-05-14", "effort-2025-11-24"],
+            ["interleaved-thinking-2025-05-14"],
+        ),
+        (["advanced-tool-use-2025-11-20"], ["tool-search-tool-2025-10-19"]),
+        (["not-yet-heard-of-2031-01-01"], None),
+    ],
+)
+def test_google_gets_those_that_it_supports(given: Any, wanted: Any) -> None:
+    got = betas.at_google({"max_tokens": 1, "anthropic_beta": given})
+
+    assert got == ({"max_tokens": 1, "anthropic_beta": wanted} if wanted else {"max_tokens": 1})
