@@ -143,6 +143,7 @@ class Failure(NamedTuple):
     code: str | None = None
     param: str | None = None
     status: int | None = None  # where the provider's own status would mislead
+    members: Mapping[str, Any] = {}  # other members of the error that clients get as they are
 
 
 Build: TypeAlias = Callable[[Body, Deployment], Call]

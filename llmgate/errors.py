@@ -123,6 +123,7 @@ class UpstreamError(GateError):
     """The upstream returned an error: its status, its message in OpenAI's shape."""
 
     has_provider_message = True  # *message* is the upstream's own
+    members: Mapping[str, Any] = {}  # further members of its error, numbers only
 
     def __init__(
         self,
@@ -138,6 +139,10 @@ class UpstreamError(GateError):
         self.status = status
         self.type = type or type_of(status)
         self.retry = status in TRANSIENT_STATUSES and code != "insufficient_quota"
+
+    def body(self) -> dict[str, Any]:
+        """Return OpenAI's error object with the upstream's further members."""
+        return {"error": {**self.members, **super().body()["error"]}}
 
 
 class UnexplainedError(UpstreamError):

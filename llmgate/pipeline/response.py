@@ -16,6 +16,7 @@ from llmgate.contract import Answer
 from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.dialects.openai import embeddings as openai_embeddings
+from llmgate.dialects.openai import repair as openai_repair
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
@@ -53,6 +54,8 @@ def completed(attempt: Attempt) -> Completed:
         data = openai_wire.encoded(reply)
     elif attempt.name == "embeddings":
         data = openai_embeddings.data(data, reply, attempt.body)
+    elif attempt.name == "chat":
+        data = openai_repair.data(data)
     return Completed(data, "application/json", streaming.headers(attempt))
 
 
@@ -172,7 +175,7 @@ def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
     reply = json.loads(http_session.body(attempt.answer))
     if reply.get("error") and "choices" not in reply:
         raise openai_wire.stream_error(reply)
-    yield from openai_wire.chunks_from_reply(reply)
+    yield from openai_wire.chunks_from_reply(attempt.operation.parse(reply, attempt.deployment))
 
 
 def _metered(attempt: Attempt, events: Iterable[Event]) -> Iterator[Event]:

@@ -14,7 +14,6 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
-from llmgate.contract import Reply
 from llmgate.contract import passed_on
 from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import wire as openai_wire
@@ -41,11 +40,6 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     return openai_wire.json_call(f"{deployment.api_base}{openai_wire.path('chat')}", sent)
 
 
-def _chat_reply(reply: Any, deployment: Deployment) -> Reply:
-    """Return a chat completion."""
-    return databricks.chat_reply(reply)
-
-
 def _parts(body: Body, deployment: Deployment) -> list[Body]:
     """Return the bodies of the calls that embed all inputs of *body*."""
     return openai_embeddings.parts(body, _MOST_INPUTS)
@@ -66,7 +60,7 @@ DATABRICKS = Provider(
     operations={
         "chat": Operation(
             _chat,
-            _chat_reply,
+            databricks.chat_reply,
             databricks.chat_chunks,
             openai_wire.usage,
             databricks.PARAMS,

@@ -15,7 +15,9 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
 from llmgate.contract import Provider
+from llmgate.contract import passed_on
 from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import relay as openai_relay
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
@@ -41,7 +43,7 @@ def call_to(
     if name in openai_wire.FORMS:
         return openai_wire.form_call(url, body)
     if name in openai_wire.STREAMED and asks_usage:
-        body = openai_wire.usage_asked(body)
+        body = openai_wire.with_usage(body)
     return openai_wire.json_call(url, body)
 
 
@@ -51,6 +53,7 @@ def operation(name: str, build: Build, params: frozenset[str] | None = None) -> 
     relay = openai_relay.relayed if name in openai_wire.STREAMED else None
     return Operation(
         build,
+        parse=normalize.reply if name == "chat" else passed_on,
         stream=streamed,
         usage=openai_wire.usage,
         params=params,

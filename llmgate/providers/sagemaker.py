@@ -50,7 +50,7 @@ def _chat(body: Body, deployment: Deployment) -> Call:
     """Return the call for a chat; what the container calls its model is `hf_model_name`."""
     named = deployment.settings.get("hf_model_name") or deployment.model
     action = "invocations-response-stream" if body.get("stream") else "invocations"
-    return _call(deployment, action, {**openai_wire.usage_asked(body), "model": named})
+    return _call(deployment, action, {**openai_wire.with_usage(body), "model": named})
 
 
 def _chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:

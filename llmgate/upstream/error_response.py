@@ -34,7 +34,7 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
     found = _failure(answer, provider)
     status = found.status or answer.status
     kind = errors.UpstreamError if found.message else errors.UnexplainedError
-    return kind(
+    refusal = kind(
         found.message
         or f"{provider.name} returned status {answer.status} without an error message.",
         status=status,
@@ -45,6 +45,8 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
             name: value for name, value in answer.headers.items() if _allowed(name).fullmatch(value)
         },
     )
+    refusal.members = found.members
+    return refusal
 
 
 def _allowed(name: str) -> re.Pattern[str]:

@@ -138,11 +138,12 @@ def told(code: int, message: str) -> dict[str, Any]:
                 " exceeded this model context window limit (8192).",
                 None,
                 "context_length_exceeded",
+                status=400,
             ),
         ),
         (
             told(7009, "Upstream service unavailable"),
-            Failure("Upstream service unavailable", None, "7009"),
+            Failure("Upstream service unavailable"),
         ),
         ({"error": {"message": "no", "type": "bad"}}, Failure("no", "bad")),
         ({"errors": []}, Failure("")),

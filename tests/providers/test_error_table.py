@@ -72,7 +72,7 @@ VLLM = [
     (
         404,
         openais("The model `x` does not exist.", "NotFoundError", 404),
-        (404, "NotFoundError", "404"),
+        (404, "NotFoundError", None),
     ),
     (
         400,
@@ -252,14 +252,14 @@ TABLE: dict[str, list[tuple[int, Any, tuple[int, str, str | None]]]] = {
         (
             402,
             {"error": {"message": "Insufficient credits", "code": 402, "metadata": {}}},
-            (402, INVALID, "402"),
+            (402, INVALID, None),
         )
     ],
     "perplexity": [
         (
             400,
             {"error": {"message": "Invalid model 'x'", "type": "invalid_model", "code": 400}},
-            (400, "invalid_model", "400"),
+            (400, "invalid_model", None),
         )
     ],
     "together_ai": [

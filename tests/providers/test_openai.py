@@ -12,6 +12,7 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Upload
 from llmgate.contract import passed_on
+from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.openai import OPENAI
 
@@ -107,7 +108,7 @@ def test_usage_is_asked_for_where_a_stream_has_it(name: str) -> None:
 @pytest.mark.parametrize(("name", "operation"), OPENAI.operations.items())
 def test_its_wire_is_the_gates_own(name: str, operation: Any) -> None:
     assert operation.passthrough
-    assert operation.parse is passed_on
+    assert operation.parse is (normalize.reply if name == "chat" else passed_on)
     assert operation.params is None
     assert (operation.stream is not None) == (name in ("chat", "completions"))
     assert operation.usage({"usage": {"prompt_tokens": 3}}) == USED.get(name, {"prompt_tokens": 3})

@@ -1,7 +1,6 @@
 """What sets the chat of Databricks' model serving apart from OpenAI's.
 
-It refuses members that it does not know, tells the usage in every chunk, and its reasoning models
-answer with a list of parts where OpenAI has a text.
+It refuses unknown members and reports the usage in every chunk.
 Source: https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
 """
 
@@ -21,6 +20,7 @@ from llmgate.contract import Reply
 from llmgate.dialects import effort as efforts
 from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
+from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import wire as openai_wire
 
 PARAMS = frozenset(
@@ -76,10 +76,9 @@ def _thinking(body: Body, model: str) -> Body:
 _REASONS = re.compile(r"gpt-oss|gpt-5|gemini-[3-9]")
 
 
-def chat_reply(reply: Mapping[str, Any]) -> Reply:
-    """Return Databricks' *reply* as OpenAI writes it."""
-    choices = [{**choice, "message": _plain(choice["message"])} for choice in reply["choices"]]
-    return {**_head(reply), "object": "chat.completion", "choices": choices}
+def chat_reply(reply: Any, deployment: Deployment) -> Reply:
+    """Return Databricks' *reply* as OpenAI writes it; raises UpstreamError."""
+    return {**normalize.reply(reply, deployment), "object": "chat.completion"}
 
 
 def chat_chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
@@ -93,37 +92,10 @@ def chat_chunks(pieces: Iterator[bytes], deployment: Deployment) -> Events:
             yield event
             continue
         last = event
-        chunk = {key: value for key, value in _head(event).items() if key != "usage"}
         if event["choices"]:
-            yield {**chunk, "choices": [_chosen(choice) for choice in event["choices"]]}
+            yield {key: value for key, value in event.items() if key != "usage"}
     if last.get("usage"):
-        yield openai_chat.usage_chunk(_head(last), last["usage"])
-
-
-def _head(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *raw* with an id: some models send none."""
-    return {**raw, "id": raw.get("id") or f"chatcmpl-{raw.get('created', 0)}"}
-
-
-def _chosen(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one *choice* of a chunk as OpenAI writes it."""
-    return {**choice, "delta": _plain(choice.get("delta") or {})}
-
-
-def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *message*, or what is added to one, with text as its content, its reasoning apart."""
-    content = message.get("content")
-    if not isinstance(content, list):
-        return dict(message)
-    texts = [part["text"] for part in content if part.get("type") == "text"]
-    thoughts = [
-        summary.get("text") or ""
-        for part in content
-        if part.get("type") == "reasoning"
-        for summary in part.get("summary") or ()
-    ]
-    plain = {**message, "content": "".join(texts)}
-    return {**plain, "reasoning_content": "".join(thoughts)} if thoughts else plain
+        yield openai_chat.usage_chunk(last, last["usage"])
 
 
 _MISSING = Failure("", "invalid_request_error", "model_not_found", "model", 404)

@@ -189,3 +189,77 @@ def test_an_event_that_is_no_object_is_passed_on() -> None:
 def test_an_event_that_is_no_json_is_no_stream_of_ours() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         relay([b'data: {"finish_reason":"stop"\n\n'])
+
+
+def test_members_beside_the_hidden_usage_survive() -> None:
+    timings = {"prompt_ms": 1.5}
+    data = PLAIN + sse.encoded({**CHUNKS[-1], "timings": timings}) + sse.DONE
+
+    kept, error, told = relay([data])
+
+    (*_, last, _) = kept.split(b"\n\n")[:-1]
+    event = json.loads(last.removeprefix(b"data: "))
+    assert error is None
+    assert told["prompt_tokens"] == 3
+    assert event["timings"] == timings
+    assert "usage" not in event
+    assert event["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
+
+
+def call(index: int, id: str | None, text: str, **more: str) -> dict[str, Any]:
+    named = {"id": id} if id else {}
+    return {"index": index, **named, "function": {**more, "arguments": text}}
+
+
+def called(*pieces: Any) -> bytes:
+    deltas = [{"tool_calls": [piece]} for piece in pieces]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    return b"".join(sse.encoded({"id": "c", "model": "m", "choices": [it]}) for it in choices)
+
+
+def test_calls_that_share_an_index_get_their_own() -> None:
+    data = called(
+        call(0, "a", "", name="f"),
+        call(0, None, "{}"),
+        call(0, "b", "", name="f"),
+        call(0, None, "[]"),
+    )
+
+    kept, _, _ = relay([data])
+
+    events = [json.loads(it.removeprefix(b"data: ")) for it in kept.split(b"\n\n")[:-1]]
+    pieces = [event["choices"][0]["delta"]["tool_calls"][0] for event in events]
+    assert [piece["index"] for piece in pieces] == [0, 0, 1, 1]
+    assert kept.startswith(data[: data.index(b'"b"') - 200])
+
+
+def test_regular_calls_are_passed_through_as_they_came() -> None:
+    data = called(
+        call(0, "a", "", name="f"),
+        call(0, None, "{}"),
+        call(1, "b", "", name="f"),
+        call(1, None, "[]"),
+    )
+
+    for pieces in cuts(data):
+        assert relay(pieces)[0] == data
+
+
+def test_a_list_of_content_becomes_text() -> None:
+    content = [{"type": "thinking", "thinking": "hmm"}, {"type": "text", "text": "x"}]
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": "stop"}
+
+    kept, _, _ = relay([PLAIN, sse.encoded({"id": "c", "choices": [choice]}), sse.DONE])
+
+    assert b'"delta":{"content":"x","reasoning_content":"hmm"}' in kept
+
+
+def test_an_error_beside_choices_ends_the_stream() -> None:
+    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+    event = {"error": {"code": 502, "message": "gone"}, "choices": [choice]}
+
+    kept, error, _ = relay([PLAIN[:-2] + b"\n\n", sse.encoded(event), sse.DONE])
+
+    assert b"gone" not in kept
+    assert isinstance(error, errors.UpstreamError)
+    assert (error.status, error.message) == (502, "gone")

@@ -141,11 +141,12 @@ def test_an_error_in_a_stream_is_raised(event: Any, wanted: Any) -> None:
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_any_text_comes_through(text: str, arguments: dict[str, str]) -> None:
-    call = {"index": 0, "function": {"arguments": json.dumps(arguments)}}
+    function = {"name": "f", "arguments": json.dumps(arguments)}
+    call = {"index": 0, "id": "c0", "type": "function", "function": function}
     choice = {
         "index": 0,
         "delta": {"content": text, "tool_calls": [call]},
-        "finish_reason": "stop",
+        "finish_reason": "tool_calls",
     }
 
     (got,) = chunks(stream([{"id": "c", "choices": [choice]}]))
