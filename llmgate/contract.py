@@ -237,6 +237,18 @@ class Provider(NamedTuple):
     local_handler: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
 
 
+class MessageRules(NamedTuple):
+    """What an OpenAI-compatible upstream accepts in the messages of a chat."""
+
+    reasoning: str | None = "as it is"  # the member for reasoning in the history; None: dropped
+    members: frozenset[str] | None = None  # the members of a message; None: any
+    cache_marks: bool = False  # `cache_control` on messages, parts and tools
+    one_system: bool = True  # one system message, at the beginning; no other role for it
+    user_after_tool: bool = True  # a user's message may follow a tool's result
+    short_ids: bool = False  # ids of tool calls have nine letters and digits
+    prefix: bool = False  # an assistant's last message needs `prefix: true`
+
+
 class Row(NamedTuple):
     """An OpenAI-compatible upstream, as data."""
 
@@ -249,3 +261,5 @@ class Row(NamedTuple):
     model_prefix: str = ""  # prefixes a model name without a slash
     base_path: str = ""  # completes an api_base that has no path
     text_only: bool = False  # its embeddings take no token ids
+    messages: MessageRules = MessageRules()
+    docs: str = ""  # the page that says what it accepts

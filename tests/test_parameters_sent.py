@@ -124,15 +124,21 @@ def sent_of(client: FlaskClient, upstream: Upstream, body: Any, **headers: str) 
 
 # The request
 
+ARRIVES = {
+    key: value
+    for key, value in LIBRECHAT.items()
+    if key not in ("reasoning_effort", "verbosity")  # which gpt-4o refuses
+}
+
 
 def test_a_body_of_librechat_arrives_as_it_is(client: FlaskClient, upstream: Upstream) -> None:
-    assert sent_of(client, upstream, LIBRECHAT) == LIBRECHAT
+    assert sent_of(client, upstream, LIBRECHAT) == ARRIVES
 
 
 def test_the_order_of_the_body_is_kept(client: FlaskClient, upstream: Upstream) -> None:
     sent_of(client, upstream, LIBRECHAT)
 
-    sent = json.dumps(LIBRECHAT, separators=(",", ":"), ensure_ascii=False).encode()
+    sent = json.dumps(ARRIVES, separators=(",", ":"), ensure_ascii=False).encode()
     assert upstream.requests[0].body == sent
 
 

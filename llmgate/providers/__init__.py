@@ -13,13 +13,13 @@ from llmgate.providers.azure import AZURE
 from llmgate.providers.bedrock_claude import BEDROCK
 from llmgate.providers.cloudflare import CLOUDFLARE
 from llmgate.providers.cohere import COHERE
-from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
 from llmgate.providers.databricks import DATABRICKS
 from llmgate.providers.echo import ECHO
 from llmgate.providers.gemini import GEMINI
 from llmgate.providers.ollama_native import OLLAMA_CHAT
 from llmgate.providers.openai import OPENAI
+from llmgate.providers.rows import ROWS
 from llmgate.providers.sagemaker import SAGEMAKER
 from llmgate.providers.sagemaker import SAGEMAKER_CHAT
 from llmgate.providers.vertex_claude import VERTEX_AI

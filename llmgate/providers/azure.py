@@ -18,6 +18,7 @@ from llmgate.contract import Provider
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 from llmgate.providers.openai import call_to
+from llmgate.providers.openai import chat_body
 from llmgate.providers.openai import operation
 from llmgate.providers.openai import responses
 
@@ -32,6 +33,8 @@ def build(name: str) -> Build:
     """Return the function that builds calls of the operation called *name*."""
 
     def call(body: Body, deployment: Deployment) -> Call:
+        if name == "chat":
+            body = chat_body(body, deployment)
         version = deployment.api_version or VERSION
         asks_usage = version[:10] >= _USAGE_SINCE or _is_v1(deployment.api_base)
         return call_to(url(name, deployment), name, body, deployment, asks_usage)

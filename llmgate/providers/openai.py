@@ -13,11 +13,14 @@ from llmgate.contract import Body
 from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import MessageRules
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import passed_on
 from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.openai import models
 from llmgate.dialects.openai import normalize
+from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import relay as openai_relay
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
@@ -30,9 +33,20 @@ def build(name: str, asks_usage: bool = True) -> Build:
     path = openai_wire.path(name)
 
     def call(body: Body, deployment: Deployment) -> Call:
+        if name == "chat":
+            body = chat_body(body, deployment)
         return call_to(f"{deployment.api_base}{path}", name, body, deployment, asks_usage)
 
     return call
+
+
+_RULES = MessageRules(cache_marks=True, one_system=False)
+
+
+def chat_body(body: Body, deployment: Deployment) -> Body:
+    """Return a chat *body* as OpenAI's model accepts it; `base_model` names it at Azure."""
+    named = deployment.info.get("base_model") or deployment.settings.get("base_model")
+    return models.adapted(prepare.prepared(body, _RULES), str(named or deployment.model))
 
 
 def call_to(

@@ -14,8 +14,8 @@ from llmgate.contract import Operation
 from llmgate.contract import Row
 from llmgate.contract import Upload
 from llmgate.dialects.openai import wire as openai_wire
-from llmgate.providers.compatible import ROWS
 from llmgate.providers.compatible import provider
+from llmgate.providers.rows import ROWS
 from llmgate.schema import parameters
 
 PROVIDERS = {name: provider(name, row) for name, row in ROWS.items()}

@@ -10,7 +10,7 @@ import pytest
 from llmgate import errors
 from llmgate.contract import Answer
 from llmgate.providers import PROVIDERS
-from llmgate.providers.compatible import ROWS
+from llmgate.providers.rows import ROWS
 from llmgate.upstream import error_response
 
 INVALID, LOGIN, RATE = "invalid_request_error", "authentication_error", "rate_limit_error"

@@ -6,7 +6,7 @@ from llmgate import providers
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
 from llmgate.providers import PROVIDERS
-from llmgate.providers.compatible import ROWS
+from llmgate.providers.rows import ROWS
 
 NEEDED = """openai azure echo groq mistral codestral deepseek xai together_ai fireworks_ai
 perplexity openrouter deepinfra nvidia_nim cerebras sambanova novita nebius moonshot dashscope ai21

@@ -48,7 +48,8 @@ def reply(given: Any, deployment: Deployment) -> Reply:
     choices = [_whole(choice, at) for at, choice in enumerate(given["choices"])]
     head = {"id": given.get("id") or _new_id(), "model": given.get("model") or deployment.model}
     used = openai_usage.normal(given)
-    return {**given, **head, "choices": choices, **({"usage": used} if used else {})}
+    has_usage = used is not None or bool(given.get("usage"))
+    return {**given, **head, "choices": choices, **({"usage": used} if has_usage else {})}
 
 
 def _whole(choice: Mapping[str, Any], at: int) -> dict[str, Any]:
@@ -116,7 +117,8 @@ class Normalizer:
         choices = [self._choice(at, it) for at, it in enumerate(event.get("choices") or ())]
         self._is_plain = [*self._choices] == [0] and self._choices[0].is_plain()
         used = openai_usage.normal(event)
-        return {**self._named(event), "choices": choices, **({"usage": used} if used else {})}
+        has_usage = used is not None or bool(event.get("usage"))
+        return {**self._named(event), "choices": choices, **({"usage": used} if has_usage else {})}
 
     def end(self) -> Iterator[Event]:
         """Yield what the end of the stream adds: what was held back, and missing ends."""

@@ -64,11 +64,16 @@ def reported(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def normal(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the usage of a chat reply or chunk with its sums and details, None if it has none."""
+    """Return the usage of a chat reply or chunk with its sums and details.
+
+    None if it has none, or no valid count.
+    """
     given = reported(report)
     if given is None:
         return None
     counts = usage(report)
+    if "prompt_tokens" not in counts and "completion_tokens" not in counts:
+        return None
     prompt, completion = counts.get("prompt_tokens", 0), counts.get("completion_tokens", 0)
     total = given.get("total_tokens")
     total = total if _is_count(total) else prompt + completion

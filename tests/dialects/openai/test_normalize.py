@@ -247,6 +247,13 @@ def test_usage_is_found_in_a_choice() -> None:
     assert got["usage"] == {**USED, "total_tokens": 12}
 
 
+def test_invalid_usage_is_no_usage() -> None:
+    used = {"prompt_tokens": "many"}
+
+    assert normal(chunk({"content": "x"}, "stop", usage=used))[0]["usage"] is None
+    assert normalize.reply(whole({"content": "x"}, usage=used), DEPLOYMENT)["usage"] is None
+
+
 def test_chunks_of_text_completions_are_not_changed() -> None:
     choices = [
         {"index": 0, "text": text, "finish_reason": end}

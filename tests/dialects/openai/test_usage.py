@@ -70,9 +70,10 @@ def test_a_normal_usage_has_its_sums() -> None:
     sums = openai_usage.normal({"usage": {"prompt_tokens": 5, "completion_tokens": 7}})
 
     assert sums == {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
-    assert openai_usage.normal({"usage": {"prompt_tokens": None, "total_tokens": 3}}) == {
+    assert openai_usage.normal({"usage": {"prompt_tokens": None, "completion_tokens": 3}}) == {
         "prompt_tokens": 0,
-        "completion_tokens": 0,
+        "completion_tokens": 3,
         "total_tokens": 3,
     }
+    assert openai_usage.normal({"usage": {"prompt_tokens": None, "total_tokens": 3}}) is None
     assert openai_usage.normal({}) is None
