@@ -20,5 +20,6 @@ def made() -> Flask:
 try:
     app = made()
 except ConfigError as error:
-    print(f"llmgate: {error}", file=sys.stderr)
+    for line in str(error).splitlines():
+        print(f"llmgate: {line}", file=sys.stderr)
     sys.exit(2)

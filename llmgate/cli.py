@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -42,15 +43,65 @@ class _Command(click.Command):
         if args and args[0] in access_cli.NAMES:
             access_cli.run(args, os.environ)
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, _less_ignored(args))
         except click.UsageError as error:
             raise _UsageError(error.format_message(), ctx) from None
 
 
 def _fail(message: str) -> NoReturn:
-    """Exit with *message* on one line and the exit code of a usage error."""
-    click.echo(f"llmgate: {message}", err=True)
+    """Exit with a line for each of *message* and the exit code of a usage error."""
+    for line in message.splitlines():
+        click.echo(f"llmgate: {line}", err=True)
     sys.exit(2)
+
+
+def _less_ignored(args: list[str]) -> list[str]:
+    """Return *args* without options of LiteLLM's command that mean nothing here, each named."""
+    kept: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        name, given, _ = arg.partition("=")
+        option = name.removeprefix("--").replace("-", "_")
+        if not name.startswith("--") or option not in _IGNORED_FLAGS | _IGNORED_OPTIONS:
+            kept.append(arg)
+            continue
+        if option in _IGNORED_OPTIONS and not given:
+            next(rest, None)
+        click.echo(f"llmgate: warning: {name} is ignored", err=True)
+    return kept
+
+
+_IGNORED_FLAGS = frozenset(
+    """debug detailed_debug run_gunicorn run_hypercorn run_granian use_queue local save
+    use_prisma_db_push use_prisma_migrate iam_token_db_auth enforce_prisma_migration_check
+    test_async health""".split()
+)
+_IGNORED_OPTIONS = frozenset(
+    """telemetry request_timeout max_budget num_requests log_config keepalive_timeout
+    max_requests_before_restart timeout_worker_healthcheck alias headers add_key
+    add_function_to_prompt api_version""".split()
+)
+"""Options of LiteLLM's command that people's compose files have, without and with a value."""
+
+
+def _host(given: str | None, settings: config.Settings, environ: Mapping[str, str]) -> str:
+    """Return the address to listen on: without a key only this machine reaches the gateway.
+
+    A platform that sets PORT needs every address, or its router cannot reach the gateway.
+    """
+    if given:
+        return given
+    if settings.master_key or environ.get("PORT"):
+        return _EVERYWHERE
+    click.echo(
+        f"llmgate: warning: no master key is set: listening on {_LOOPBACK} only; set"
+        " LLMGATE_MASTER_KEY, or --host 0.0.0.0 to listen everywhere",
+        err=True,
+    )
+    return _LOOPBACK
+
+
+_EVERYWHERE, _LOOPBACK = "0.0.0.0", "127.0.0.1"
 
 
 def _app(settings: config.Settings, read: Callable[[], config.Settings]) -> WSGIApplication:
@@ -64,13 +115,14 @@ def _banner(settings: config.Settings, host: str, port: int) -> str:
     """Return the line printed at the start: version, address, models."""
     names = settings.routes.shown()
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return f"llmgate {VERSION} on http://{host}:{port} serves {', '.join(names[:8])}{more}"
+    at = f"[{host}]" if ":" in host else host
+    return f"llmgate {VERSION} on http://{at}:{port} serves {', '.join(names[:8])}{more}"
 
 
 def _print_check(path: str | None, settings: config.Settings) -> None:
     """Print that the configuration is valid, and its warnings."""
     click.echo(f"{Path(path).name if path else 'the environment'}: valid")
-    for warning in warnings(settings):
+    for warning in [*warnings(settings), *settings.notes]:
         click.echo(f"llmgate: warning: {warning}", err=True)
 
 
@@ -82,7 +134,11 @@ _HOW = "with --port (or PORT) and --host (or HOST)"
 @click.option(
     "-c", "--config", "path", envvar="LLMGATE_CONFIG", help="YAML file, as LiteLLM's config.yaml."
 )
-@click.option("--host", envvar="HOST", default="0.0.0.0", show_default=True)
+@click.option(
+    "--host",
+    envvar="HOST",
+    help="Address to listen on.  [default: 0.0.0.0 with a master key or PORT, else 127.0.0.1]",
+)
 @click.option(
     "-p", "--port", type=click.IntRange(0, 65535), help="0: any free one.  [default: PORT, or 4000]"
 )
@@ -104,7 +160,7 @@ _HOW = "with --port (or PORT) and --host (or HOST)"
 def main(  # noqa: PLR0913 - one argument for each option
     model: str | None,
     path: str | None,
-    host: str,
+    host: str | None,
     port: int | None,
     api_base: str | None,
     drop_params: bool,
@@ -131,6 +187,7 @@ def main(  # noqa: PLR0913 - one argument for each option
         if check:
             _print_check(path, settings)
             return
+        host = _host(host, settings, os.environ)
         port = bind_check.available_port(
             host, server_env.port if port is None else port, False, _HOW
         )

@@ -27,6 +27,7 @@ from testing.upstream import json_answer
 
 from llmgate import cli
 from llmgate import gunicorn_conf
+from llmgate.config import load
 from llmgate.providers import PROVIDERS
 from llmgate.server import embedded
 from llmgate.version import VERSION
@@ -66,6 +67,41 @@ def parsed(*args: str, **env: str) -> Mapping[str, Any]:
 # -- options
 
 
+@pytest.mark.parametrize(
+    ("given", "key", "environ", "wanted"),
+    [
+        (None, None, {}, "127.0.0.1"),
+        (None, "sk", {}, "0.0.0.0"),
+        (None, None, {"PORT": "80"}, "0.0.0.0"),
+        ("::1", None, {}, "::1"),
+    ],
+)
+def test_without_a_key_only_this_machine_reaches_the_gateway(
+    given: str | None, key: str | None, environ: Mapping[str, str], wanted: str
+) -> None:
+    settings = load(None, {})._replace(master_key=key)
+
+    assert cli._host(given, settings, environ) == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("--detailed_debug --port 5", ["--detailed_debug"]),
+        ("--telemetry False --request_timeout=600 --port 5", ["--telemetry", "--request_timeout"]),
+        ("--run-gunicorn --port 5 --debug", ["--run-gunicorn", "--debug"]),
+    ],
+)
+def test_options_of_litellms_command_are_named_as_ignored(
+    line: str, names: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli._less_ignored(line.split()) == ["--port", "5"]
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"llmgate: warning: {name} is ignored" for name in names
+    ]
+
+
 SAID: dict[str, Any] = {
     "model": "ollama/codellama",
     "temperature": 0.3,
@@ -94,7 +130,7 @@ def test_an_option_may_be_spelled_both_ways(line: str, wanted: Any) -> None:
     defaults = {
         "model": None,
         "path": None,
-        "host": "0.0.0.0",
+        "host": None,
         "port": None,
         "api_base": None,
         "drop_params": False,
@@ -116,7 +152,7 @@ def test_an_option_may_be_spelled_both_ways(line: str, wanted: Any) -> None:
             {"HOST": "127.0.0.1", "LLMGATE_CONFIG": "x"},
             ("127.0.0.1", "x"),
         ),
-        ("", {"HOST": "", "LLMGATE_CONFIG": ""}, ("0.0.0.0", None)),
+        ("", {"HOST": "", "LLMGATE_CONFIG": ""}, (None, None)),
         ("--host h -c y", {"HOST": "i", "LLMGATE_CONFIG": "x"}, ("h", "y")),
     ],
 )
