@@ -176,6 +176,16 @@ def first_reply(replies: Sequence[Reply]) -> Reply:
     return replies[0]
 
 
+def no_web_search(model: str, has_functions: bool) -> bool:
+    """Return False: no model of this operation searches the web."""
+    return False
+
+
+def web_search(model: str, has_functions: bool) -> bool:
+    """Return True: all models of this operation search the web."""
+    return True
+
+
 def no_usage(report: Mapping[str, Any]) -> Usage:
     """Return nothing: this operation reports no usage."""
     return {}
@@ -202,6 +212,9 @@ class Operation(NamedTuple):
     )
     stream_filter: Relay | None = None  # how the stream of a native operation is passed on
     split: Parts = whole_body  # the bodies of its calls, where one takes less than OpenAI's
+    web_search: Callable[[str, bool], bool] = (
+        no_web_search  # whether a model takes web_search_options, beside functions or not
+    )
     merge: Join = first_reply  # the replies to these
 
 

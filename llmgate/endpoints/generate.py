@@ -154,7 +154,7 @@ def _events_apart(chunks: Iterator[Event]) -> Iterator[bytes]:
 
 
 _chat = _read(front_request.chat_from_generate)
-FRONT = Front("chat", _chat, front_reply.response_from_chat, _events, front_request.plain)
+FRONT = Front("chat", _chat, front_reply.response_from_chat, _events, front_request.adapted)
 _IN_ARRAY = FRONT._replace(events=_events_apart, content_type="application/json; charset=UTF-8")
 _ONE = Front(
     "embeddings",

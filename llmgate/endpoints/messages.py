@@ -26,6 +26,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import routes
+from llmgate.fronts import upstream_chat
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.shapes import Front
@@ -112,4 +113,4 @@ def _written_error(error: errors.GateError) -> bytes:
     return sse.encoded(front_wire.error_body(error), "error")
 
 
-FRONT = Front("chat", _chat, _message, _events, front_wire.plain)
+FRONT = Front("chat", _chat, _message, _events, upstream_chat.adapted)

@@ -27,7 +27,7 @@ from llmgate.contract import Reply
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import routes
-from llmgate.fronts.anthropic import plain as front_plain
+from llmgate.fronts import upstream_chat
 from llmgate.fronts.responses import stream as front_stream
 from llmgate.fronts.responses import wire as front_wire
 from llmgate.pipeline import dispatch
@@ -65,7 +65,7 @@ def _front(request: Body) -> Front:
         for event in front_stream.response_events(chunks, request, id, now):
             yield sse.encoded(event, event["type"]) if event else b""
 
-    return Front("chat", _chat, reply, events, front_plain.plain)
+    return Front("chat", _chat, reply, events, upstream_chat.adapted)
 
 
 def _chat(body: Body) -> Body:

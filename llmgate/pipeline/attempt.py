@@ -34,7 +34,7 @@ def send(gate: Gate, request: OperationRequest, deployment: Deployment, meter: M
     deployment = client_credentials.applied(deployment, request.body, provider, gate.allowed)
     meter.deployment = deployment
     name, operation, front = _operation(provider, request)
-    body = _fronted(request.body, operation, front)
+    body = _fronted(request.body, operation, deployment, front)
     deployment = logged_in(gate, provider, deployment, meter)
     settled = parameters.upstream_body(body, deployment, name, operation)
     if parameters.drops_unsupported(body, deployment):
@@ -54,12 +54,11 @@ def logged_in(gate: Gate, provider: Provider, deployment: Deployment, meter: Met
     return deployment
 
 
-def _fronted(body: Body, operation: Operation, front: Front | None) -> Body:
+def _fronted(body: Body, operation: Operation, deployment: Deployment, front: Front | None) -> Body:
     """Return *body* as *operation* takes it, translated by *front* where there is one."""
     if front is None:
         return body
-    made = front.body(body)
-    return front.strip_extensions(made) if operation.passthrough else made
+    return front.adapt(front.body(body), operation, deployment)
 
 
 def _sent(

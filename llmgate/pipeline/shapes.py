@@ -45,8 +45,8 @@ class Front(NamedTuple):
     body: Callable[[Body], Body]  # a request on this wire as one of that operation
     reply: Callable[[Reply], Mapping[str, Any]]
     events: Callable[[Iterator[Event]], Iterator[bytes]]  # chunks as bytes to send
-    # the same request without members that only a chat of ours understands
-    strip_extensions: Callable[[Body], Body] = lambda body: body
+    # that body for one operation of a deployment: without members that it does not support
+    adapt: Callable[[Body, Operation, Deployment], Body] = lambda body, operation, deployment: body
     content_type: str = "text/event-stream; charset=utf-8"
 
 

@@ -17,6 +17,7 @@ from llmgate.contract import Events
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
+from llmgate.contract import web_search
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.dialects.anthropic import native as anthropic_native
 from llmgate.dialects.anthropic import relay as anthropic_relay
@@ -91,7 +92,9 @@ ANTHROPIC = Provider(
     authorize=_authorize,
     failure=anthropic_wire.failure,
     operations={
-        "chat": Operation(_chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS),
+        "chat": Operation(
+            _chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS, web_search=web_search
+        ),
         "messages": Operation(
             _native("/messages"),
             stream=_events,

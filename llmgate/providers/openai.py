@@ -73,6 +73,7 @@ def operation(name: str, build: Build, params: frozenset[str] | None = None) -> 
         params=params,
         passthrough=True,
         stream_filter=relay,
+        web_search=openai_wire.can_search,
     )
 
 

@@ -19,6 +19,7 @@ from llmgate.dialects.gemini import embeddings as gemini_embeddings
 from llmgate.dialects.gemini import errors as gemini_errors
 from llmgate.dialects.gemini import reply as gemini_reply
 from llmgate.dialects.gemini import request as gemini_request
+from llmgate.dialects.gemini import tools as gemini_tools
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.fronts.gemini import native as front_native
 from llmgate.providers import credentials
@@ -140,6 +141,7 @@ VERTEX = Provider(
             usage=openai_wire.usage,
             params=gemini_request.PARAMS,
             extensions=gemini_request.EXTENSIONS,
+            web_search=gemini_tools.can_search,
         ),
         "embeddings": Operation(
             _embed,

@@ -16,6 +16,7 @@ from llmgate.contract import Failure
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
+from llmgate.contract import web_search
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.dialects.anthropic import native as anthropic_native
 from llmgate.dialects.anthropic import relay as anthropic_relay
@@ -78,7 +79,9 @@ def _failure(body: Any) -> Failure:
 VERTEX_CLAUDE = vertex.VERTEX._replace(
     failure=_failure,
     operations={
-        "chat": Operation(_chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS),
+        "chat": Operation(
+            _chat, _parsed, _chunks, openai_wire.usage, anthropic_wire.PARAMS, web_search=web_search
+        ),
         "messages": Operation(
             _messages,
             stream=_events,

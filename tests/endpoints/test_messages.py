@@ -85,7 +85,7 @@ def test_what_is_no_json_is_told_in_anthropics_shape(client: FlaskClient, body: 
     assert (got.status_code, got.get_json()["error"]["type"]) == (400, "invalid_request_error")
 
 
-@pytest.mark.parametrize("choices", [[], [{}], [{"message": {"tool_calls": [{}]}}]])
+@pytest.mark.parametrize("choices", [[], [{}], [{"message": {"tool_calls": [5]}}]])
 def test_an_answer_of_another_shape_is_the_upstreams_fault(
     client: FlaskClient, upstream: Upstream, choices: list[Any]
 ) -> None:

@@ -21,7 +21,7 @@ from llmgate.dialects.openai import wire as openai_wire
 PARAMS = frozenset(
     """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop
     tools tool_choice parallel_tool_calls response_format user safety_identifier reasoning_effort
-    service_tier""".split()
+    service_tier web_search_options""".split()
 )
 """The parameters of OpenAI's chat that Claude supports."""
 
@@ -45,7 +45,7 @@ def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
     thinking = _thinking(body, claude, limit, turns)
     found = {
         "system": [*system, *told],
-        "tools": [_tool(tool) for tool in _offered(body)],
+        "tools": [*map(_tool, _offered(body)), *_search(body.get("web_search_options"))],
         "tool_choice": _choice(body),
         "stop_sequences": openai_chat.stops(body),
         "metadata": _metadata(body),
@@ -213,6 +213,20 @@ def _tool(tool: Mapping[str, Any]) -> Body:
     }
     rest = {key: value for key, value in tool.items() if key not in ("type", "function")}
     return {key: value for key, value in known.items() if value is not None} | rest
+
+
+def _search(options: Any) -> list[Body]:
+    """Return the tool that searches the web, if the chat's *options* ask for it.
+
+    Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
+    """
+    if options is None:
+        return []
+    tool: Body = {"type": "web_search_20250305", "name": "web_search"}
+    place = options.get("user_location") if isinstance(options, Mapping) else None
+    if isinstance(place, Mapping) and isinstance(place.get("approximate"), Mapping):
+        tool["user_location"] = {"type": "approximate", **place["approximate"]}
+    return [tool]
 
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}

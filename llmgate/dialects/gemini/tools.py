@@ -23,7 +23,7 @@ def tools(body: Body) -> list[dict[str, Any]]:
         kind = tool.get("type")
         if kind == "function":
             declared.append(_declaration(tool.get("function"), f"tools.{at}.function"))
-        elif kind is None or kind in tool:
+        elif kind is None or (kind in tool and kind != "custom"):
             others.append({key: value for key, value in tool.items() if key != "type"})
         else:
             raise errors.InvalidRequest(
@@ -34,6 +34,14 @@ def tools(body: Body) -> list[dict[str, Any]]:
     if body.get("web_search_options") is not None:
         others.append({"googleSearch": {}})
     return ([{"functionDeclarations": declared}] if declared else []) + others
+
+
+def can_search(model: str, has_functions: bool) -> bool:
+    """Return whether Google searches the web for a request: not beside functions.
+
+    Source: https://ai.google.dev/gemini-api/docs/google-search
+    """
+    return not has_functions
 
 
 def _declaration(function: Any, where: str) -> dict[str, Any]:

@@ -5,156 +5,154 @@ Source: https://platform.claude.com/docs/en/api/messages
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeAlias
 
 from llmgate.contract import Body
-from llmgate.dialects.openai import chat as openai_chat
-from llmgate.dialects.openai import wire as openai_wire
-
-Part: TypeAlias = dict[str, Any]
-"""One content part of a message of OpenAI's."""
+from llmgate.fronts import signatures
+from llmgate.fronts.anthropic import blocks as front_blocks
+from llmgate.fronts.anthropic import tools as front_tools
+from llmgate.fronts.anthropic.blocks import Block
+from llmgate.fronts.anthropic.blocks import Part
+from llmgate.fronts.fields import field
+from llmgate.fronts.fields import text as optional_text
+from llmgate.fronts.strict_schema import is_strict
 
 Message: TypeAlias = dict[str, Any]
 """One message of OpenAI's."""
 
 _TRANSLATED = frozenset(
-    "system messages tools tool_choice stop_sequences metadata output_config service_tier".split()
+    """system messages tools tool_choice stop_sequences metadata output_config service_tier
+    max_tokens""".split()
 )
+_LEFT_OUT = frozenset(
+    """cache_control container context_management mcp_servers diagnostics inference_geo speed
+    betas user_profile_id""".split()
+)
+"""Members that only Anthropic's API has, and that do not change what is asked of the model."""
+
+BILLING = "x-anthropic-billing-header"
+"""How Claude Code's first system block begins: it is new in each request, which spoils the caches
+of prompts, and Bedrock refuses it."""
 
 
 def chat_from_messages(body: Body) -> Body:
-    """Return the chat request that asks for what the Messages request *body* asks for.
+    """Return the chat request for the Messages request *body*.
 
-    What OpenAI has no word for (`thinking`, `top_k`, `cache_control`) goes on unchanged: see
-    `messages_plain` for upstreams that refuse it.
+    `thinking`, `output_config`, `top_k` and cache marks remain for the translations that read
+    them: see `upstream_chat` for the others. Raises InvalidRequest.
     """
     output = dict(body.get("output_config") or {})
     metadata = dict(body.get("metadata") or {})
+    tools = front_tools.read(body)
     found = {
-        "tools": [*map(_tool, body.get("tools") or ())],
+        "tools": tools.functions,
         "stop": body.get("stop_sequences"),
         "response_format": _format(output.pop("format", None)),
         "output_config": output,
         "user": metadata.pop("user_id", None),
         "metadata": metadata,
         "service_tier": _TIERS.get(body.get("service_tier") or "", body.get("service_tier")),
-        **_choice(body.get("tool_choice") or {}),
+        "max_completion_tokens": body.get("max_tokens"),
+        **front_tools.choice(body.get("tool_choice") or {}, tools),
     }
-    others = {key: value for key, value in body.items() if key not in _TRANSLATED}
+    unread = _TRANSLATED | _LEFT_OUT
+    others = {key: value for key, value in body.items() if key not in unread}
     kept = {key: value for key, value in found.items() if value not in (None, [], {})}
-    return {**others, **kept, "messages": [*_system(body.get("system")), *_messages(body)]}
+    search = {} if tools.web_search is None else {"web_search_options": tools.web_search}
+    messages = [*_system(body.get("system")), *_messages(body["messages"])]
+    return {**others, **kept, **search, "messages": messages}
 
 
 _TIERS = {"standard_only": "default"}
-_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
-def _tool(tool: Mapping[str, Any]) -> Body:
-    """Return a *tool* as OpenAI describes it; one that Anthropic runs goes on as it is."""
-    if tool.get("type") not in (None, "custom") or "name" not in tool:
-        return dict(tool)
-    function = {"name": tool["name"]}
-    for theirs, ours in _FUNCTION.items():
-        if tool.get(theirs) is not None:
-            function[ours] = tool[theirs]
-    rest = _rest(tool, "type", "name", *_FUNCTION)
-    return {"type": "function", "function": function, **rest}
-
-
-_FUNCTION = {"description": "description", "input_schema": "parameters", "strict": "strict"}
-
-
-def _choice(choice: Mapping[str, Any]) -> Body:
-    """Return how tools are to be chosen, in OpenAI's words."""
-    found: Body = {"tool_choice": _CHOICES.get(choice.get("type", ""))}
-    if choice.get("type") == "tool":
-        found["tool_choice"] = {"type": "function", "function": {"name": choice["name"]}}
-    if choice.get("disable_parallel_tool_use"):
-        found["parallel_tool_calls"] = False
-    return found
-
-
-def _format(asked: Any) -> Body | None:
-    """Return the `response_format` for the output format *asked*."""
-    if not isinstance(asked, Mapping) or asked.get("type") != "json_schema":
+def _format(given: Any) -> Body | None:
+    """Return the `response_format` for the output format *given*: strict if the schema fits."""
+    if not isinstance(given, Mapping) or given.get("type") != "json_schema":
         return None
-    named = {"name": "answer", "strict": True, "schema": asked.get("schema")}
+    named = {"name": "answer", "schema": given.get("schema")}
+    if is_strict(given.get("schema")):
+        named["strict"] = True
     return {"type": "json_schema", "json_schema": named}
 
 
 def _system(system: Any) -> list[Message]:
-    """Return the system message, if there is one."""
-    return [{"role": "system", "content": _content(openai_chat.parts(system))}] if system else []
+    """Return the system message, if there is one, without Claude Code's line about billing."""
+    blocks = front_blocks.listed(system, "system")
+    parts = [
+        part
+        for at, block in enumerate(blocks)
+        if not is_billing(block)
+        for part in front_blocks.parts(block, f"system[{at}]")
+    ]
+    return [{"role": "system", "content": front_blocks.content(parts)}] if parts else []
 
 
-def _messages(body: Body) -> Iterable[Message]:
-    """Yield the messages that the turns of *body* stand for."""
-    for turn in body["messages"]:
-        blocks = openai_chat.parts(turn["content"])
+def is_billing(block: Mapping[str, Any]) -> bool:
+    """Return whether *block* is Claude Code's line about billing."""
+    return str(block.get("text")).startswith(BILLING)
+
+
+def _messages(turns: Any) -> Iterator[Message]:
+    """Yield the messages for *turns*."""
+    for at, turn in enumerate(turns):
+        place = f"messages[{at}].content"
+        blocks = front_blocks.listed(turn["content"], place)
         if turn["role"] == "assistant":
-            yield _assistant(blocks)
+            yield _assistant(blocks, place)
         elif turn["role"] == "user":
-            yield from _user(blocks)
+            yield from _user(blocks, place)
         else:
-            yield {"role": turn["role"], "content": _content(blocks)}
+            yield {"role": turn["role"], "content": front_blocks.content(_parts(blocks, place))}
 
 
-def _content(parts: list[Part]) -> Any:
-    """Return *parts* as a string if they are one plain text."""
-    return parts[0]["text"] if len(parts) == 1 and _is_plain(parts[0]) else parts
+def _parts(blocks: list[Block], place: str) -> list[Part]:
+    """Return the parts for *blocks*."""
+    return [
+        part
+        for at, block in enumerate(blocks)
+        for part in front_blocks.parts(block, f"{place}[{at}]")
+    ]
 
 
-def _is_plain(block: Mapping[str, Any]) -> bool:
-    """Return whether *block* is text and nothing but text."""
-    return block.get("type") == "text" and len(block) == 2
+def _user(blocks: list[Block], place: str) -> Iterator[Message]:
+    """Yield the messages of a user's turn: the results of tools, then the user's content.
 
-
-def _user(blocks: list[Part]) -> Iterable[Message]:
-    """Yield the messages of a user's turn: the results of tools, then what the user says.
-
-    OpenAI's tools answer in text, so pictures and files among their results are said by the user.
+    OpenAI's tools answer in text, so media in their results are in the user's message.
     """
     parts: list[Part] = []
-    for block in blocks:
+    for at, block in enumerate(blocks):
         if block.get("type") == "tool_result":
-            message, others = _result(block)
+            message, others = front_blocks.result(block, f"{place}[{at}]")
             yield message
             parts += others
         else:
-            parts += _parts(block)
+            parts += front_blocks.parts(block, f"{place}[{at}]")
     if parts:
-        yield {"role": "user", "content": _content(parts)}
+        yield {"role": "user", "content": front_blocks.content(parts)}
 
 
-def _result(block: Mapping[str, Any]) -> tuple[Message, list[Part]]:
-    """Return the message of a tool's result, and the parts of it that are no text."""
-    found = [part for inner in openai_chat.parts(block.get("content")) for part in _parts(inner)]
-    texts = [part for part in found if part.get("type") == "text"]
-    others = [part for part in found if part.get("type") != "text"]
-    id = block["tool_use_id"]
-    if others:
-        texts = texts or [_text("The result follows.")]
-        others = [_text(f"Result of tool call {id}:"), *others]
-    message = {"role": "tool", "tool_call_id": id, "content": _content(texts) or ""}
-    return message | _rest(block, "type", "tool_use_id", "content"), others
-
-
-def _assistant(blocks: list[Part]) -> Message:
+def _assistant(blocks: list[Block], place: str) -> Message:
     """Return the message of an assistant's turn."""
-    thinking = [block for block in blocks if block.get("type") in _THINKING]
-    calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
-    words = [block for block in blocks if block.get("type") not in (*_THINKING, "tool_use")]
-    message: Message = {"role": "assistant", "content": words or None}
-    if words and all(map(_is_plain, words)):
-        message["content"] = "".join(block["text"] for block in words)
+    calls: list[Part] = []
+    parts: list[Part] = []
+    thinking: list[tuple[Block, str]] = []
+    for at, block in enumerate(blocks):
+        inside = f"{place}[{at}]"
+        if block.get("type") == "tool_use":
+            calls.append(front_blocks.call(block, inside))
+        elif block.get("type") in _THINKING:
+            thinking.append((block, inside))
+        else:
+            parts += front_blocks.parts(block, inside)
+    message: Message = {"role": "assistant", "content": parts or (None if calls else "")}
+    if parts and all(map(front_blocks.is_plain, parts)):
+        message["content"] = "".join(part["text"] for part in parts)
     if thinking:
-        told = "".join(block.get("thinking", "") for block in thinking)
-        message |= {"reasoning_content": told} if told else {}
-        message["thinking_blocks"] = thinking
+        _think(message, thinking, calls)
     if calls:
         message["tool_calls"] = calls
     return message
@@ -163,69 +161,24 @@ def _assistant(blocks: list[Part]) -> Message:
 _THINKING = ("thinking", "redacted_thinking")
 
 
-def _call(block: Mapping[str, Any]) -> Body:
-    """Return the tool call that a tool_use *block* stands for."""
-    function = {"name": block["name"], "arguments": openai_wire.encoded(block["input"]).decode()}
-    call = {"id": block["id"], "type": "function", "function": function}
-    return call | _rest(block, "type", "id", "name", "input")
+def _think(message: Message, thinking: list[tuple[Block, str]], calls: list[Part]) -> None:
+    """Give *message* its reasoning, and its provider's signatures back, to *calls* as well."""
+    told = "".join(optional_text(block, "thinking", place) for block, place in thinking)
+    if told:
+        message["reasoning_content"] = told
+    signed = []
+    for block, place in thinking:
+        members = signatures.unsealed(block.get("signature"))
+        signatures.restore(message, members)
+        signatures.restore_calls(calls, members)
+        if not members and _is_claudes(block, place):
+            signed.append(dict(block))
+    if signed:
+        message["thinking_blocks"] = signed
 
 
-def _rest(block: Mapping[str, Any], *read: str) -> Body:
-    """Return what *block* has besides what was *read*: its `cache_control`, say."""
-    return {key: value for key, value in block.items() if key not in read and value is not None}
-
-
-def _text(text: str) -> Part:
-    """Return the part that says *text*."""
-    return {"type": "text", "text": text}
-
-
-def _parts(block: Part) -> list[Part]:
-    """Return the parts that a *block* stands for; what OpenAI has no word for stays a block."""
-    read = _BLOCKS.get(block.get("type", ""))
-    return read(block) if read else [block]
-
-
-def _image(block: Part) -> list[Part]:
-    """Return the part of an image."""
-    url = _url(block["source"])
-    if url is None:
-        return [block]
-    return [{"type": "image_url", "image_url": {"url": url}, **_rest(block, "type", "source")}]
-
-
-def _url(source: Mapping[str, Any]) -> str | None:
-    """Return the URL of a *source*, a data: URL of one in base64; None if it has none."""
-    if source.get("type") == "base64":
-        return f"data:{source['media_type']};base64,{source['data']}"
-    return source.get("url")
-
-
-def _document(block: Part) -> list[Part]:
-    """Return the parts of a document: a file, or its text."""
-    source = block["source"]
-    rest = _rest(block, "type", "source", "title", "context", "citations")
-    about = [_text(block[key]) for key in ("title", "context") if block.get(key)]
-    if source.get("type") == "text":
-        return [*about, _text(source["data"]) | rest]
-    if source.get("type") == "content":
-        inner = [part for each in openai_chat.parts(source["content"]) for part in _parts(each)]
-        return [*about, *inner[:-1], *(part | rest for part in inner[-1:])]
-    file = {"filename": block.get("title") or "document.pdf", "file_data": _url(source)}
-    if source.get("type") == "file":
-        file = {"file_id": source["file_id"]}
-    return [{"type": "file", "file": file, **rest}]
-
-
-def _search_result(block: Part) -> list[Part]:
-    """Return the parts of a search result: where it is from and its text."""
-    rest = _rest(block, "type", "source", "title", "content", "citations")
-    said = "\n".join((block["title"], block["source"], openai_chat.text(block["content"])))
-    return [_text(said) | rest]
-
-
-_BLOCKS: Mapping[str, Callable[[Part], list[Part]]] = {
-    "image": _image,
-    "document": _document,
-    "search_result": _search_result,
-}
+def _is_claudes(block: Block, place: str) -> bool:
+    """Return whether Claude signed this *block*."""
+    if block["type"] == "redacted_thinking":
+        return bool(field(block, "data", place))
+    return bool(optional_text(block, "signature", place))

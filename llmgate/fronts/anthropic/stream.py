@@ -1,4 +1,4 @@
-"""OpenAI's stream of chunks as Anthropic's stream of events.
+"""Chat's stream of chunks as Anthropic's stream of events.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -6,6 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from llmgate.contract import PAUSE
 from llmgate.contract import Event
 from llmgate.dialects.anthropic import usage as anthropic_usage
 from llmgate.dialects.openai import chat as openai_chat
+from llmgate.fronts import signatures
 
 MessageEvent: TypeAlias = dict[str, Any]
 """One event of Anthropic's stream; its `type` is also the name of the server-sent event."""
@@ -47,11 +49,19 @@ def stop_details(finish_reason: str | None, refusal: str | None) -> dict[str, An
     return {"stop_details": {"type": "refusal", "category": None, "explanation": refusal}}
 
 
-def message_events(chunks: Iterable[Event], model: str) -> Generator[MessageEvent, None, None]:
-    """Yield the events that *chunks* stand for, `message_start` to `message_stop`.
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
-    Usage is known at the end only and stands in `message_delta`. Raises CutShort if no chunk ends
-    the message, BadUpstream for chunks that mix a tool call with what follows it.
+
+def call_id(call: Mapping[str, Any], message_id: str, at: int) -> str:
+    """Return the id of a *call*; one without an id is named after its message and its place."""
+    return call.get("id") or _NOT_IN_IDS.sub("_", f"call_{message_id}_{at}")
+
+
+def message_events(chunks: Iterable[Event], model: str) -> Generator[MessageEvent, None, None]:
+    """Yield the events for *chunks*, `message_start` to `message_stop`.
+
+    Usage is known at the end only and is in `message_delta`. Raises CutShort if no chunk ends the
+    message, BadUpstream for arguments of a tool call after its end.
     """
     message = _Message(model)
     for chunk in chunks:
@@ -68,7 +78,7 @@ def message_events(chunks: Iterable[Event], model: str) -> Generator[MessageEven
 
 
 class _Call:
-    """A tool call on its way."""
+    """A tool call as it grows."""
 
     def __init__(self, id: str, name: str, waits: bool) -> None:
         self.id = id
@@ -86,11 +96,11 @@ class _Call:
 
 
 class _Message:
-    """A message on its way: one content block is open at a time, and closed before the next."""
+    """A message as it grows: one content block is open at a time, and closed before the next."""
 
     def __init__(self, model: str) -> None:
         self.model = model
-        self.started = False
+        self.id = ""
         self.finish: str | None = None
         self.details: dict[str, Any] = {}
         self.usage: Mapping[str, Any] | None = None
@@ -98,30 +108,37 @@ class _Message:
         self.open = ""  # the type of the open block
         self.key: Any = None  # of the call that was begun last
         self.calls: dict[Any, _Call] = {}
+        self.nameless: dict[Any, dict[str, Any]] = {}  # calls whose name has not arrived
+        self.held: list[tuple[str, str]] = []  # texts that arrived within a call
+        self.carrier = signatures.Carrier()
 
     def grown(self, chunk: Event, choice: Mapping[str, Any]) -> Iterator[MessageEvent]:
         """Yield the events for the first *choice* of a *chunk*."""
-        if not self.started:
-            self.started = True
-            yield self._start(chunk)
+        if not self.id:
+            self.id = chunk.get("id") or "msg_0"
+            yield self._start()
         delta, finish = choice.get("delta") or {}, choice.get("finish_reason")
         details = stop_details(finish, delta.get("refusal"))
         text = delta.get("content") or (None if details else delta.get("refusal"))
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if thought:
-            yield from self._begin("thinking")
-            yield self._delta("thinking_delta", "thinking", thought)
+            yield from self._told("thinking", thought)
+        if delta.get("reasoning_details"):
+            self.carrier.add({"reasoning_details": delta["reasoning_details"]})
         for block in delta.get("thinking_blocks") or ():
             yield from self._thought(openai_chat.unnumbered(block))
         if text:
-            yield from self._begin("text")
-            yield self._delta("text_delta", "text", openai_chat.text(text))
+            yield from self._told("text", openai_chat.text(text))
         for call in delta.get("tool_calls") or ():
             yield from self._called(call)
         self.finish, self.details = finish or self.finish, details or self.details
 
     def ended(self) -> Iterator[MessageEvent]:
         """Yield the last events."""
+        for key, held in self.nameless.items():
+            yield from self._begin_call(key, held)
+        yield from self._release()
+        yield from self._sign()
         yield from self._close()
         for call in self.calls.values():
             if call.waits:
@@ -136,10 +153,10 @@ class _Message:
         }
         yield {"type": "message_stop"}
 
-    def _start(self, chunk: Event) -> MessageEvent:
+    def _start(self) -> MessageEvent:
         """Return the first event."""
         message: dict[str, Any] = {
-            "id": chunk.get("id") or "msg_0",
+            "id": self.id,
             "type": "message",
             "role": "assistant",
             "model": self.model,
@@ -150,11 +167,33 @@ class _Message:
         }
         return {"type": "message_start", "message": message}
 
+    def _told(self, kind: str, text: str) -> Iterator[MessageEvent]:
+        """Yield the events of a *text*; within a call it waits until the call is complete."""
+        if self.open == "tool_use" and not self.calls[self.key].complete():
+            self.held.append((kind, text))
+            return
+        yield from self._begin(kind)
+        yield self._delta(f"{kind}_delta", kind, text)
+
+    def _release(self) -> Iterator[MessageEvent]:
+        """Yield the events of the texts that waited."""
+        held, self.held = self.held, []
+        for kind, text in held:
+            yield from self._begin(kind)
+            yield self._delta(f"{kind}_delta", kind, text)
+
     def _begin(self, kind: str) -> Iterator[MessageEvent]:
         """Yield the events that open a block of type *kind*, unless one is open."""
         if self.open != kind:
             yield from self._close()
             yield self._open({"type": kind, kind: "", **_SIGNED.get(kind, {})})
+
+    def _sign(self) -> Iterator[MessageEvent]:
+        """Yield the events of a block of thinking that carries signatures, if there are any."""
+        signed = self.carrier.take()
+        if signed:
+            yield from self._begin("thinking")
+            yield self._delta("signature_delta", "signature", signatures.sealed(signed))
 
     def _thought(self, block: Mapping[str, Any]) -> Iterator[MessageEvent]:
         """Yield the events for a *block* of thinking, of which the text may have come already."""
@@ -171,24 +210,48 @@ class _Message:
             return
         yield from self._close()
 
-    def _called(self, said: Mapping[str, Any]) -> Iterator[MessageEvent]:
-        """Yield the events for what is *said* of a tool call."""
-        key = said.get("index", said.get("id", self.key))
-        function = said.get("function") or {}
+    def _called(self, piece: Mapping[str, Any]) -> Iterator[MessageEvent]:
+        """Yield the events for a *piece* of a tool call."""
+        key = piece.get("index", piece.get("id", self.key))
+        function = piece.get("function") or {}
         text = function.get("arguments") or ""
         if key not in self.calls:
-            name = function.get("name") or ""
-            self.calls[key] = _Call(said.get("id") or f"call_{key}", name, self._busy())
-            if not self.calls[key].waits:
-                self.key = key
-                yield from self._close()
-                yield self._open(_tool_use(self.calls[key]))
+            held = self.nameless.pop(key, {})
+            whole = {**held, **piece, "text": held.get("text", "") + text}
+            if not function.get("name"):
+                self.nameless[key] = whole
+                return
+            yield from self._begin_call(key, whole)
+        else:
+            yield from self._argued(key, text)
+        if self.held and self.open == "tool_use" and self.calls[self.key].complete():
+            yield from self._release()
+
+    def _begin_call(self, key: Any, piece: Mapping[str, Any]) -> Iterator[MessageEvent]:
+        """Yield the events that begin a call; its signature is in a block before it."""
+        id = call_id(piece, self.id, len(self.calls))
+        self.carrier.add_call(id, piece)
+        name = (piece.get("function") or {}).get("name") or ""
+        call = _Call(id, name, self._busy())
+        if not call.waits:
+            yield from self._release()
+            yield from self._sign()
+            yield from self._close()
+            yield self._open(_tool_use(call))
+            self.key = key
+        self.calls[key] = call
+        yield from self._argued(key, piece["text"])
+
+    def _argued(self, key: Any, text: str) -> Iterator[MessageEvent]:
+        """Yield the event for a piece of a call's arguments."""
         call = self.calls[key]
         call.arguments.append(text)
         if not text or call.waits:
             return
         if self.open != "tool_use" or key != self.key:
-            raise errors.BadUpstream("The upstream went on with a tool call that was over.")
+            if not text.strip():
+                return
+            raise errors.BadUpstream("The upstream sent arguments of a tool call after its end.")
         yield self._delta("input_json_delta", "partial_json", text)
 
     def _busy(self) -> bool:
@@ -209,10 +272,14 @@ class _Message:
         return {"type": "content_block_delta", "index": self.index, "delta": delta}
 
     def _close(self) -> Iterator[MessageEvent]:
-        """Yield the event that ends the open block, if one is open."""
-        if self.open:
-            self.open = ""
-            yield {"type": "content_block_stop", "index": self.index}
+        """Yield the event that ends the open block, if one is open; thinking is signed first."""
+        if not self.open:
+            return
+        signed = self.carrier.take() if self.open == "thinking" else {}
+        if signed:
+            yield self._delta("signature_delta", "signature", signatures.sealed(signed))
+        self.open = ""
+        yield {"type": "content_block_stop", "index": self.index}
 
 
 _SIGNED: Mapping[str, Mapping[str, str]] = {"thinking": {"signature": ""}}

@@ -165,7 +165,7 @@ def _linked(file: Mapping[str, Any]) -> list[Part]:
     family = kind.partition("/")[0]
     if family in _SEEN:
         return [_part(_SEEN[family], {"url": uri})]
-    return [_part("file", {"filename": file.get("displayName") or "document", "file_data": uri})]
+    return [_part("file", {"filename": file.get("displayName") or "document", "file_id": uri})]
 
 
 _SEEN = {"image": "image_url", "video": "video_url"}

@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.contract import Body
+from llmgate.contract import Deployment
+from llmgate.contract import Operation
 from llmgate.dialects.gemini import names as gemini_names
-from llmgate.fronts.anthropic import plain as front_plain
+from llmgate.fronts import upstream_chat
 from llmgate.fronts.gemini import contents as front_contents
 from llmgate.fronts.gemini import schema as front_schema
 
@@ -39,7 +41,6 @@ _SETTINGS = (
 
 _TIERS = {"standard": "default"}
 _MODES = {"AUTO": "auto", "VALIDATED": "auto", "ANY": "required", "NONE": "none"}
-_BUDGETS = ((1024, "low"), (8192, "medium"))
 
 
 def chat_from_generate(body: Body) -> Body:
@@ -59,7 +60,7 @@ def chat_from_generate(body: Body) -> Body:
     found = {
         **{ours: config.get(theirs) for theirs, ours in _SETTINGS},
         **_output(config),
-        "reasoning_effort": _effort(config.get("thinkingConfig") or {}),
+        **_thinking(config.get("thinkingConfig") or {}),
         "tools": tools,
         "tool_choice": chosen.choice if tools else None,
         "web_search_options": _search(asked.get("tools") or ()),
@@ -77,10 +78,15 @@ def _is_said(value: Any) -> bool:
     return value is not None and value is not False and value not in ([], "")
 
 
-def plain(body: Body) -> Body:
-    """Return the chat *body*, made by `chat_from_generate`, less what OpenAI refuses."""
-    known = {key: value for key, value in body.items() if key != "top_k"}
-    return front_plain.plain(known)
+def adapted(body: Body, operation: Operation, deployment: Deployment) -> Body:
+    """Return the chat *body*, made by `chat_from_generate`, for this *operation*.
+
+    Google's clients always send topK, which OpenAI refuses.
+    """
+    found = upstream_chat.adapted(body, operation, deployment)
+    if operation.passthrough:
+        found.pop("top_k", None)
+    return found
 
 
 def counted(body: Body) -> Body:
@@ -176,11 +182,12 @@ def _output(config: Mapping[str, Any]) -> Body:
     return found
 
 
-def _effort(config: Mapping[str, Any]) -> str | None:
-    """Return how hard the model is to think, None if it may decide or shall not."""
+def _thinking(config: Mapping[str, Any]) -> Body:
+    """Return the thinkingConfig *config* in Anthropic's words, which have levels and budgets."""
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
+    found: Body = {}
     if level and level != "THINKING_LEVEL_UNSPECIFIED":
-        return str(level).lower()
-    if not budget or budget < 0:
-        return None
-    return next((effort for most, effort in _BUDGETS if budget <= most), "high")
+        found["output_config"] = {"effort": str(level).lower()}
+    if budget is not None and budget > 0:
+        found["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    return found

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.fronts.fields import field
+from llmgate.fronts.fields import invalid
 from llmgate.fronts.responses import custom_input
-from llmgate.fronts.responses.content import field
-from llmgate.fronts.responses.content import invalid
 from llmgate.fronts.responses.tool_definitions import INPUT
 from llmgate.fronts.responses.tool_definitions import Tool
 

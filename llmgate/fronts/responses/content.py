@@ -9,40 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
-
-
-def invalid(place: str, expected: str) -> errors.InvalidRequest:
-    """Return the error for a value at *place* that is not what is *expected*."""
-    return errors.InvalidRequest(
-        f"Invalid type for '{place}': expected {expected}.", param=place, code="invalid_type"
-    )
-
-
-def field(item: Mapping[str, Any], name: str, place: str) -> str:
-    """Return the text *name* of the *item* at *place*; raises InvalidRequest without it."""
-    value = item.get(name)
-    if value is None:
-        raise errors.InvalidRequest(
-            f"Missing required parameter: '{place}.{name}'.",
-            param=f"{place}.{name}",
-            code="missing_required_parameter",
-        )
-    if not isinstance(value, str):
-        raise invalid(f"{place}.{name}", "a string")
-    return value
-
-
-def array(item: Mapping[str, Any], name: str, place: str) -> list[Mapping[str, Any]]:
-    """Return the objects in the array *name* of the *item* at *place*; raises InvalidRequest."""
-    value = item.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise invalid(f"{place}.{name}", "an array")
-    for at, part in enumerate(value):
-        if not isinstance(part, Mapping):
-            raise invalid(f"{place}.{name}[{at}]", "an object")
-    return value
+from llmgate.fronts.fields import field
+from llmgate.fronts.fields import invalid
+from llmgate.fronts.fields import member
 
 
 def parts(content: Any) -> list[dict[str, Any]]:
@@ -99,8 +68,6 @@ def _file(part: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 def _audio(part: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Return a sound as chat has it."""
-    sound = part.get("input_audio")
-    if not isinstance(sound, Mapping):
-        raise invalid(f"{place}.input_audio", "an object")
+    sound = member(part, "input_audio", place)
     inner = f"{place}.input_audio"
     return {**sound, "data": field(sound, "data", inner), "format": field(sound, "format", inner)}

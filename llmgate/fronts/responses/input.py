@@ -12,9 +12,11 @@ from typing import Any
 
 from llmgate import errors
 from llmgate.fronts import signatures
+from llmgate.fronts.fields import array
+from llmgate.fronts.fields import field
+from llmgate.fronts.fields import invalid
 from llmgate.fronts.responses import calls as front_calls
 from llmgate.fronts.responses import content as front_content
-from llmgate.fronts.responses.content import field
 from llmgate.fronts.responses.tools import NO_TOOLS
 from llmgate.fronts.responses.tools import Tools
 
@@ -32,7 +34,7 @@ def messages(given: Any, tools: Tools = NO_TOOLS, name: str = "input") -> list[d
     for at, item in enumerate(given or ()):
         place = f"{name}[{at}]"
         if not isinstance(item, Mapping):
-            raise front_content.invalid(place, "an object")
+            raise invalid(place, "an object")
         kind = item.get("type") or ("message" if "role" in item else "item_reference")
         if kind not in _ITEMS:
             raise _unsupported(kind, place)
@@ -143,7 +145,7 @@ def _reasoning(conversation: _Conversation, item: Mapping[str, Any], place: str)
     """Add the model's reasoning, with the signatures that its provider wants back."""
     name = "content" if item.get("content") else "summary"
     texts = []
-    for at, part in enumerate(front_content.array(item, name, place)):
+    for at, part in enumerate(array(item, name, place)):
         inner = f"{place}.{name}[{at}]"
         texts.append(field(part, "text", inner) if part.get("text") is not None else "")
     thought = "\n\n".join(texts)

@@ -12,8 +12,8 @@ from typing import Any
 from typing import NamedTuple
 
 from llmgate.contract import Body
-from llmgate.fronts.responses.content import field
-from llmgate.fronts.responses.content import invalid
+from llmgate.fronts.fields import field
+from llmgate.fronts.fields import invalid
 
 INPUT = "input"
 """The only parameter of a function that stands for a custom tool."""

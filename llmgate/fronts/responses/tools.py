@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.contract import Body
+from llmgate.fronts.fields import invalid
 from llmgate.fronts.responses import tool_definitions
-from llmgate.fronts.responses.content import invalid
 from llmgate.fronts.responses.tool_definitions import Tool
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")

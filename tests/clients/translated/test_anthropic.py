@@ -254,7 +254,7 @@ class TestOverChat:
         assert upstream.requests[0].path == "/v1/chat/completions"
         assert upstream.requests[0].json == {
             "model": "gpt-4o",
-            "max_tokens": 2048,
+            "max_completion_tokens": 2048,
             "messages": [{"role": "system", "content": "Be brief"}, *HI],
             "stop": ["END"],
             "user": "u",

@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from testing import anthropic_samples as samples
 
+from llmgate import errors
 from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.fronts import signatures
 from llmgate.fronts.anthropic import wire as front_wire
 
 MARK = {"type": "ephemeral"}
+F = {"name": "f", "input_schema": {}}
+OFFERED = {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}
+CLOSED = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+PLACE = {"user_location": {"type": "approximate", "city": "Lisboa", "region": None}}
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}
 
 
@@ -24,7 +30,7 @@ def asked(**body: Any) -> dict[str, Any]:
 
 
 def rest(**body: Any) -> dict[str, Any]:
-    known = ("model", "max_tokens", "messages")
+    known = ("model", "max_completion_tokens", "messages")
     return {key: value for key, value in asked(**body).items() if key not in known}
 
 
@@ -47,7 +53,8 @@ def test_the_sample_with_tools_is_a_chat_request() -> None:
 
     assert front_wire.chat_from_messages(request) == {
         "model": "claude-sonnet-4-5",
-        "max_tokens": 1024,
+        "max_completion_tokens": 1024,
+        "web_search_options": {},
         "stream": True,
         "temperature": 0.5,
         "top_k": 5,
@@ -70,7 +77,6 @@ def test_the_sample_with_tools_is_a_chat_request() -> None:
                 "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}},
                 "cache_control": MARK,
             },
-            {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
         ],
         "messages": [
             {
@@ -132,6 +138,8 @@ def test_there_and_back_is_the_same_request(name: str) -> None:
 
     chat = front_wire.chat_from_messages(request)
 
+    if "web_search_options" in chat:  # it has no limit
+        request["tools"][-1].pop("max_uses")
     assert anthropic_wire.messages_from_chat(chat, request["model"]) == request
 
 
@@ -144,11 +152,17 @@ def test_there_and_back_is_the_same_request(name: str) -> None:
         ({"metadata": {"user_id": "u", "tags": ["a"]}}, {"user": "u", "metadata": {"tags": ["a"]}}),
         ({"service_tier": "standard_only"}, {"service_tier": "default"}),
         ({"service_tier": "auto"}, {"service_tier": "auto"}),
-        ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
-        ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
+        ({"tool_choice": {"type": "any"}}, {}),
+        ({"tools": [F], "tool_choice": {"type": "any"}}, {**OFFERED, "tool_choice": "required"}),
+        ({"tools": [F], "tool_choice": {"type": "none"}}, {**OFFERED, "tool_choice": "none"}),
+        ({"tools": [F], "tool_choice": {"type": "tool", "name": "web_search"}}, OFFERED),
         (
-            {"tool_choice": {"type": "tool", "name": "f"}},
-            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+            {"tools": [F], "tool_choice": {"type": "tool", "name": "f"}},
+            {**OFFERED, "tool_choice": {"type": "function", "function": {"name": "f"}}},
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+            {**OFFERED, "tool_choice": "auto", "parallel_tool_calls": False},
         ),
         ({"output_config": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
         ({"output_config": {"format": {"type": "yaml"}}}, {}),
@@ -157,22 +171,45 @@ def test_there_and_back_is_the_same_request(name: str) -> None:
             {
                 "response_format": {
                     "type": "json_schema",
-                    "json_schema": {"name": "answer", "strict": True, "schema": {"type": "null"}},
+                    "json_schema": {"name": "answer", "schema": {"type": "null"}},
                 }
             },
         ),
         (
-            {"tools": [{"type": "custom", "name": "f", "input_schema": {}, "strict": True}]},
+            {"output_config": {"format": {"type": "json_schema", "schema": CLOSED}}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "strict": True, "schema": CLOSED},
+                }
+            },
+        ),
+        (
+            {"tools": [{"type": "custom", **F, "strict": True, "defer_loading": True}]},
+            OFFERED,
+        ),
+        (
+            {"tools": [{"name": "f", "input_schema": CLOSED, "strict": True}]},
             {
                 "tools": [
                     {
                         "type": "function",
-                        "function": {"name": "f", "parameters": {}, "strict": True},
+                        "function": {"name": "f", "parameters": CLOSED, "strict": True},
                     }
                 ]
             },
         ),
-        ({"tools": [{"type": "custom"}]}, {"tools": [{"type": "custom"}]}),
+        ({"tools": [{"type": "tool_search_tool_regex_20251119", "name": "x"}]}, {}),
+        ({"context_management": {"edits": []}, "container": "c", "cache_control": MARK}, {}),
+        ({"tools": [{"type": "web_fetch_20250910"}], "drop_params": True}, {"drop_params": True}),
+        (
+            {"tools": [{"type": "web_search_20260209", "name": "web_search", **PLACE}]},
+            {
+                "web_search_options": {
+                    "user_location": {"type": "approximate", "approximate": {"city": "Lisboa"}}
+                }
+            },
+        ),
     ],
 )
 def test_parameters(body: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -204,7 +241,7 @@ def test_texts_of_the_assistant_are_joined_unless_they_carry_more() -> None:
         {"role": "assistant", "content": marked},
         {
             "role": "assistant",
-            "content": None,
+            "content": "",
             "thinking_blocks": [{"type": "redacted_thinking", "data": "d"}],
         },
     ]
@@ -270,7 +307,7 @@ def test_pictures_in_results_are_said_by_the_user_after_all_results() -> None:
         ),
         (
             {"type": "document", "source": {"type": "url", "url": "https://e.org"}, "title": "T"},
-            [{"type": "file", "file": {"filename": "T", "file_data": "https://e.org"}}],
+            [{"type": "file", "file": {"filename": "T", "file_id": "https://e.org"}}],
         ),
         (
             {"type": "document", "source": {"type": "file", "file_id": "f"}, "cache_control": MARK},
@@ -305,11 +342,7 @@ def test_pictures_in_results_are_said_by_the_user_after_all_results() -> None:
             },
             [text("T\nhttps://e.org\nxy", cache_control=MARK)],
         ),
-        (
-            {"type": "image", "source": {"type": "file", "file_id": "f"}},
-            [{"type": "image", "source": {"type": "file", "file_id": "f"}}],
-        ),
-        ({"type": "song"}, [{"type": "song"}]),
+        ({"type": "tool_reference", "tool_name": "F"}, [text("Tool F is available.")]),
     ],
 )
 def test_blocks(block: dict[str, Any], parts: list[dict[str, Any]]) -> None:
@@ -352,3 +385,155 @@ def test_any_conversation_comes_back_as_it_was(
     chat = front_wire.chat_from_messages(request)
 
     assert anthropic_wire.messages_from_chat(chat, "claude-opus-4-8") == request
+
+
+def turn(role: str, content: Any) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": content}]}
+
+
+PLACE_OF_BLOCK = "messages[0].content[0]"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (turn("user", 5), "messages[0].content"),
+        (turn("user", [5]), PLACE_OF_BLOCK),
+        (turn("user", [{"type": "song"}]), PLACE_OF_BLOCK),
+        (turn("user", [{"type": "text", "text": 5}]), f"{PLACE_OF_BLOCK}.text"),
+        (turn("user", [{"type": "text"}]), f"{PLACE_OF_BLOCK}.text"),
+        (turn("user", [{"type": "image", "source": 5}]), f"{PLACE_OF_BLOCK}.source"),
+        (turn("user", [{"type": "image"}]), f"{PLACE_OF_BLOCK}.source"),
+        (
+            turn("user", [{"type": "image", "source": {"type": "file", "file_id": "f"}}]),
+            f"{PLACE_OF_BLOCK}.source",
+        ),
+        (
+            turn("user", [{"type": "image", "source": {"type": "base64", "data": 1}}]),
+            f"{PLACE_OF_BLOCK}.source.data",
+        ),
+        (
+            turn("user", [{"type": "document", "source": {"type": "x"}}]),
+            f"{PLACE_OF_BLOCK}.source",
+        ),
+        (
+            turn("user", [{"type": "tool_result", "tool_use_id": "a", "content": 5}]),
+            f"{PLACE_OF_BLOCK}.content",
+        ),
+        (
+            turn(
+                "user",
+                [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "a",
+                        "content": [{"type": "text", "text": []}],
+                    }
+                ],
+            ),
+            f"{PLACE_OF_BLOCK}.content[0].text",
+        ),
+        (turn("user", [{"type": "tool_result"}]), f"{PLACE_OF_BLOCK}.tool_use_id"),
+        (
+            turn("assistant", [{"type": "tool_use", "id": "a", "name": "f", "input": []}]),
+            f"{PLACE_OF_BLOCK}.input",
+        ),
+        (turn("assistant", [{"type": "tool_use", "id": "a"}]), f"{PLACE_OF_BLOCK}.name"),
+        (turn("assistant", [{"type": "thinking", "thinking": 5}]), f"{PLACE_OF_BLOCK}.thinking"),
+        (
+            turn("user", [{"type": "search_result", "source": "s", "title": "t", "content": 5}]),
+            f"{PLACE_OF_BLOCK}.content",
+        ),
+        ({"system": 5}, "system"),
+        ({"tools": [{"name": "f", "input_schema": 5}]}, "tools[0].input_schema"),
+        ({"tools": [{"input_schema": {}}]}, "tools[0].name"),
+        ({"tools": [{"type": "code_execution_20250825", "name": "c"}]}, "tools[0]"),
+        ({"tools": [F], "tool_choice": {"type": "tool"}}, "tool_choice.name"),
+    ],
+)
+def test_wrong_types_are_named(body: dict[str, Any], param: str) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        asked(**body)
+
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("tool", "required"),
+    [
+        ({"type": "bash_20250124", "name": "bash"}, []),
+        ({"type": "text_editor_20250728", "name": "edit"}, ["command", "path"]),
+        ({"type": "memory_20250818", "name": "memory"}, ["command"]),
+        ({"type": "computer_20250124", "name": "computer"}, ["action"]),
+    ],
+)
+def test_tools_that_anthropic_defines_are_functions(tool: Any, required: list[str]) -> None:
+    made = rest(tools=[{**tool, "cache_control": MARK}])["tools"][0]
+
+    assert made["function"]["name"] == tool["name"]
+    assert made["function"]["parameters"]["required"] == required
+    assert made["cache_control"] == MARK
+
+
+def test_a_computer_has_a_size() -> None:
+    tool = {"type": "computer_20250124", "name": "c", "display_width_px": 9}
+
+    made = rest(tools=[{**tool, "display_height_px": 7}])["tools"][0]["function"]
+
+    assert made["description"].endswith("The display has 9x7 pixels.")
+
+
+def test_claude_codes_line_about_billing_is_left_out() -> None:
+    line = text("x-anthropic-billing-header: cc_version=1; cch=2;")
+
+    assert asked(system=[line, text("Be brief.")])["messages"][0]["content"] == "Be brief."
+    assert asked(system=[line])["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_blocks_of_servers_are_left_out() -> None:
+    searched = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+
+    assert said({"role": "assistant", "content": [searched, text("a")]}) == [
+        {"role": "assistant", "content": "a"}
+    ]
+    assert said({"role": "assistant", "content": [searched]}) == [
+        {"role": "assistant", "content": ""}
+    ]
+
+
+def test_signatures_of_other_providers_go_back() -> None:
+    extra = {"google": {"thought_signature": "S"}}
+    seal = signatures.sealed({"calls": {"a": extra}, "reasoning_details": [{"type": "x"}]})
+    unsigned = {"type": "thinking", "thinking": "m.", "signature": ""}
+
+    got = said(
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm", "signature": seal},
+                unsigned,
+                {"type": "tool_use", "id": "a", "name": "f", "input": None},
+            ],
+        }
+    )
+
+    assert got == [
+        {
+            "role": "assistant",
+            "content": None,
+            "reasoning_content": "Hmm.",
+            "reasoning_details": [{"type": "x"}],
+            "tool_calls": [
+                {
+                    "id": "a",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": "{}"},
+                    "extra_content": extra,
+                }
+            ],
+        }
+    ]
+
+
+def test_a_choice_without_functions_means_nothing() -> None:
+    assert rest(tool_choice={"type": "tool", "name": "x"}) == {}

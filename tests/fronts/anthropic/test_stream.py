@@ -15,6 +15,7 @@ from testing import anthropic_samples as samples
 
 from llmgate import errors
 from llmgate.dialects.anthropic import wire as anthropic_wire
+from llmgate.fronts import signatures
 from llmgate.fronts.anthropic import wire as front_wire
 
 EVENT: pydantic.TypeAdapter[types.RawMessageStreamEvent] = pydantic.TypeAdapter(
@@ -195,13 +196,15 @@ def test_calls_without_index_or_id_are_told_apart_as_well_as_can_be() -> None:
     assert [(block["id"], block["name"]) for block in content(got)] == [
         ("a", "f"),
         ("b", "g"),
-        ("call_7", ""),
+        ("call_chatcmpl-1_2", ""),
     ]
 
 
-@pytest.mark.parametrize("between", [{"content": "x"}, {"tool_calls": [call(1, "{}", id="b")]}])
+@pytest.mark.parametrize(
+    "between", [{"content": "x"}, {"tool_calls": [call(1, "{}", id="b", name="g")]}]
+)
 def test_a_call_that_goes_on_after_its_end_is_an_error(between: dict[str, Any]) -> None:
-    with pytest.raises(errors.BadUpstream, match="was over"):
+    with pytest.raises(errors.BadUpstream, match="after its end"):
         events(
             chunk(tool_calls=[call(0, "{}", id="a", name="f")]),
             chunk(**between),
@@ -361,3 +364,68 @@ def _arguments(found: list[dict[str, Any]], id: str) -> str:
         for event in found
         if event["type"] == "content_block_delta" and event["index"] in at
     )
+
+
+def test_text_within_a_call_waits_for_its_end() -> None:
+    got = events(
+        chunk(tool_calls=[call(0, id="a", name="f")]),
+        chunk(content="\n"),
+        chunk(tool_calls=[call(0, '{"x":')]),
+        chunk(reasoning_content="Hm"),
+        chunk(tool_calls=[call(0, "1}")]),
+        chunk(tool_calls=[call(0, " ")]),
+        chunk("stop"),
+    )
+
+    assert content(got) == [
+        {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
+        {"type": "text", "text": "\n"},
+        {"type": "thinking", "thinking": "Hm", "signature": ""},
+    ]
+
+
+def test_text_within_a_call_that_never_ends_is_kept() -> None:
+    got = events(
+        chunk(tool_calls=[call(0, id="a", name="f")]), chunk(content="x"), chunk("tool_calls")
+    )
+
+    assert [block["type"] for block in content(got)] == ["tool_use", "text"]
+
+
+def test_a_call_begins_when_its_name_is_known() -> None:
+    got = events(
+        chunk(tool_calls=[call(0, '{"x":', id="a")]),
+        chunk(tool_calls=[call(0, "1}", name="f")]),
+        chunk("tool_calls"),
+    )
+
+    assert content(got) == [{"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}]
+
+
+def test_signatures_of_calls_are_in_thinking_before_them() -> None:
+    extra = {"google": {"thought_signature": "S"}}
+    signed = {**call(0, "{}", id="a", name="f"), "extra_content": extra}
+
+    got = content(events(chunk(content="Hi"), chunk(tool_calls=[signed]), chunk("tool_calls")))
+
+    assert [block["type"] for block in got] == ["text", "thinking", "tool_use"]
+    assert signatures.unsealed(got[1]["signature"]) == {"calls": {"a": extra}}
+
+
+def test_details_of_reasoning_are_carried_by_its_block() -> None:
+    detail = {"type": "reasoning.text", "index": 0, "text": "Hm", "signature": "S"}
+
+    got = content(
+        events(chunk(reasoning="Hm", reasoning_details=[detail]), chunk(content="x"), chunk("stop"))
+    )
+
+    assert got[0]["thinking"] == "Hm"
+    assert signatures.unsealed(got[0]["signature"]) == {"reasoning_details": [detail]}
+
+
+def test_late_details_are_carried_at_the_end() -> None:
+    detail = {"type": "reasoning.encrypted", "data": "E"}
+
+    got = content(events(chunk(content="x"), chunk("stop", reasoning_details=[detail])))
+
+    assert signatures.unsealed(got[1]["signature"]) == {"reasoning_details": [detail]}

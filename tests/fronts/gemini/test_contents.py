@@ -87,11 +87,11 @@ def test_what_the_model_is_told_beforehand(instruction: Any, wanted: Any) -> Non
         (linked("https://youtu.be/x"), {"video_url": {"url": "https://youtu.be/x"}}),
         (
             linked("https://e.org/a"),
-            {"file": {"filename": "document", "file_data": "https://e.org/a"}},
+            {"file": {"filename": "document", "file_id": "https://e.org/a"}},
         ),
         (
             linked("https://e.org/a", displayName="A"),
-            {"file": {"filename": "A", "file_data": "https://e.org/a"}},
+            {"file": {"filename": "A", "file_id": "https://e.org/a"}},
         ),
     ],
 )

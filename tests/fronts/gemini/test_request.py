@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from llmgate import errors
+from llmgate import providers
 from llmgate.contract import Deployment
 from llmgate.dialects.gemini import request as gemini_request
 from llmgate.fronts.gemini import request as front_request
@@ -111,13 +112,14 @@ JSON = "application/json"
             },
             {"response_format": STRICT},
         ),
-        ({"thinkingConfig": {"thinkingLevel": "LOW"}}, {"reasoning_effort": "low"}),
+        ({"thinkingConfig": {"thinkingLevel": "LOW"}}, {"output_config": {"effort": "low"}}),
         ({"thinkingConfig": {"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}}, {}),
         ({"thinkingConfig": {"thinking_budget": 0}}, {}),
         ({"thinkingConfig": {"thinkingBudget": -1, "includeThoughts": True}}, {}),
-        ({"thinkingConfig": {"thinkingBudget": 512}}, {"reasoning_effort": "low"}),
-        ({"thinkingConfig": {"thinkingBudget": 8192}}, {"reasoning_effort": "medium"}),
-        ({"thinkingConfig": {"thinkingBudget": 8193}}, {"reasoning_effort": "high"}),
+        (
+            {"thinkingConfig": {"thinkingBudget": 512}},
+            {"thinking": {"type": "enabled", "budget_tokens": 512}},
+        ),
         ({"speechConfig": {}, "mediaResolution": "MEDIA_RESOLUTION_LOW"}, {}),
     ],
 )
@@ -194,10 +196,17 @@ def test_openai_is_not_sent_what_it_refuses() -> None:
     images = [{"type": "image_url", "image_url": {"url": "data:,"}}]
     message = {"role": "assistant", "content": "x", "images": images, "thinking_blocks": [{}]}
 
-    assert front_request.plain({"model": "m", "top_k": 3, "messages": [message]}) == {
-        "model": "m",
-        "messages": [{"role": "assistant", "content": "x"}],
-    }
+    deployment = Deployment("g", "openai", "gpt-4.1", "https://x/v1")
+    body = {"model": "m", "top_k": 3, "messages": [message]}
+
+    openai = front_request.adapted(
+        body, providers.serving(deployment).operations["chat"], deployment
+    )
+    gemini = deployment._replace(provider="gemini")
+    googles = front_request.adapted(body, providers.serving(gemini).operations["chat"], gemini)
+
+    assert openai == {"model": "m", "messages": [{"role": "assistant", "content": "x"}]}
+    assert googles == body
 
 
 def test_what_is_counted_may_be_a_whole_request() -> None:
