@@ -18,6 +18,7 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import passed_on
 from llmgate.dialects.anthropic import relay as anthropic_relay
+from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import models
 from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import prepare
@@ -73,7 +74,7 @@ def operation(name: str, build: Build, params: frozenset[str] | None = None) -> 
         params=params,
         passthrough=True,
         stream_filter=relay,
-        web_search=openai_wire.can_search,
+        web_search=openai_chat.can_search,
     )
 
 

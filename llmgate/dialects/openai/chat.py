@@ -119,3 +119,11 @@ def offered(body: Body) -> tuple[list[dict[str, Any]], str]:
 def _name(tool: Mapping[str, Any]) -> Any:
     """Return the name of a function *tool*, or of what refers to one."""
     return (tool.get("function") or {}).get("name")
+
+
+def can_search(model: str, has_functions: bool) -> bool:
+    """Return whether a *model* takes `web_search_options`: others refuse them.
+
+    Source: https://platform.openai.com/docs/guides/tools-web-search
+    """
+    return "-search-" in model

@@ -87,14 +87,6 @@ def with_usage(body: Body) -> Body:
     return {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
 
 
-def can_search(model: str, has_functions: bool) -> bool:
-    """Return whether a *model* takes `web_search_options`: others refuse them.
-
-    Source: https://platform.openai.com/docs/guides/tools-web-search
-    """
-    return "-search-" in model
-
-
 def usage_wanted(body: Body) -> bool:
     """Return whether the client itself requested usage in its stream."""
     options = body.get("stream_options")
