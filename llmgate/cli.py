@@ -172,8 +172,8 @@ def main(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Serve OpenAI's API in front of any provider.
 
-    With no option the provider whose key is in the environment serves (OPENAI_API_KEY, ...);
-    without any key the built-in echo answers.
+    Without options, every provider whose key is in the environment is available
+    (OPENAI_API_KEY, ...); without a key, the built-in echo answers.
 
     llmgate keys --help and llmgate ledger --help administer clients' keys and what they spend.
     """

@@ -60,20 +60,13 @@ EXCEPTIONS: dict[str, str] = {}
 """Sentences that match and stay, each with the reason."""
 
 PENDING = {
-    "llmgate/accounting",
-    "llmgate/cli.py",
-    "llmgate/codecs",
     "llmgate/config",
     "llmgate/dialects",
-    "llmgate/endpoints",
     "llmgate/fronts",
     "llmgate/inbound",
-    "llmgate/llmstudio",
     "llmgate/providers",
     "llmgate/routing",
     "llmgate/schema",
-    "llmgate/server",
-    "llmgate/storage",
     "llmgate/trust",
     "llmgate/upstream",
 }

@@ -1,7 +1,7 @@
-"""What a usage costs, and what models cost: the bundled table in prices.json.
+"""The cost of a usage and the prices of models, from the bundled table prices.json.
 
-The table's fields and names are LiteLLM's; .ci/update_prices.py writes it and says from where.
-It is read at the first look-up, in 6 ms for 0.5 MB, so that importing this costs nothing.
+The table's fields and names are LiteLLM's; .ci/update_prices.py generates it and names the source.
+It is read on first use, in 6 ms for 0.5 MB, so that importing this costs nothing.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _SHARED = {
 """Whose rows count for a provider, the first that has the model; for all others their own."""
 
 _MAKERS = ("openai", "anthropic")
-"""Whose models are known by bare names, whoever serves them."""
+"""Providers whose models are known by bare names, with every provider."""
 
 _ENDING = re.compile(
     r"([-@](latest|default)|-preview|-v\d+:\d+|(-v\d+)?@\d{8}|[-@]20\d\d-?\d\d-?\d\d"
     r"|-\d\d-(20)?\d\d|-(0[1-9]|1[0-2])[0-3]\d)$"
 )
 """A version or date, as it ends names of OpenAI, Anthropic, Google and Bedrock. Not Mistral's year
-and month: mistral-large-2512 is no mistral-large-2411, and has another price."""
+and month: mistral-large-2512 and mistral-large-2411 differ in price."""
 
 _REGION = re.compile(r"^(global|us(-gov)?|eu|apac|au|ca|in|jp|sa)\.")
 """Where Bedrock routes a request to."""
@@ -162,7 +162,7 @@ def about(provider: str, model: str) -> Mapping[str, Any]:
 def models(provider: str, mode: str | None = None) -> list[str]:
     """Return the names of *provider*'s models in the table, sorted; those of *mode* alone.
 
-    What all fine-tuned models of a kind cost has a row, which is no model.
+    Rows for the price of all fine-tuned models of a kind are left out.
     """
     providers = _SHARED.get(provider, (provider,))
     found = set()

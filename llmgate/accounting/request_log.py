@@ -1,4 +1,4 @@
-"""One JSON line for each request, on standard output: no prompt unless asked for, no secret."""
+"""One JSON line per request on standard output; prompts only if enabled, secrets never."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from llmgate.trust import client_credentials
 from llmgate.trust import redaction
 
 _LONGEST = 8 * 1024  # characters of metadata that are written
-# what clients and upstreams have said
+# fields with text of clients and upstreams
 _FOREIGN = """request_id endpoint user model_group error error_code cause upstream failures tags
 metadata request""".split()
 _SECRETS = client_credentials.SECRETS | {"extra_headers"}  # of a request
 
 
 def writer(secrets: Iterable[str], prompts: bool) -> Callable[[Entry], None]:
-    """Return what logs each request's final entry, without *secrets*."""
+    """Return the function that logs each request's final entry, without *secrets*."""
     clean = redaction.cleaner(secrets)
 
     def write(entry: Entry) -> None:
@@ -40,7 +40,7 @@ def writer(secrets: Iterable[str], prompts: bool) -> Callable[[Entry], None]:
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
-    """Return *value* with all its texts cleaned."""
+    """Return *value* with all its strings cleaned."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
@@ -51,9 +51,9 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
 
 
 def printed(text: str) -> None:
-    """Write *text* as a line of standard output; if that is gone, nobody reads it.
+    """Write *text* as a line of standard output, unless that is closed.
 
-    Not by `logging`: it would add time and nothing else to a line that is whole.
+    Not with `logging`, which costs time and adds nothing to a complete line.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):  # None if it was closed
         sys.stdout.write(text + "\n")
@@ -62,7 +62,7 @@ def printed(text: str) -> None:
 
 @contextlib.contextmanager
 def to(writer: Callable[[str], None]) -> Iterator[None]:
-    """Give the lines of the requests that end meanwhile to *writer* alone."""
+    """Send the lines of requests that end in this context to *writer* alone."""
     before = WRITERS[:]
     WRITERS[:] = [writer]
     try:
@@ -72,11 +72,11 @@ def to(writer: Callable[[str], None]) -> Iterator[None]:
 
 
 WRITERS: list[Callable[[str], None]] = [printed]
-"""What is given each line."""
+"""Functions that receive each line."""
 
 
 def line(entry: Entry, prompts: bool) -> dict[str, Any]:
-    """Return what is written of *entry*, in the order that a reader looks for it."""
+    """Return the fields of the line for *entry*, the most important first."""
     deployment = entry.deployment
     found: dict[str, Any] = {
         "time": datetime.fromtimestamp(entry.started, UTC).isoformat(timespec="milliseconds"),

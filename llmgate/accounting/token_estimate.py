@@ -1,4 +1,4 @@
-"""How many tokens a request may have, guessed from its bytes: no tokenizer fits every model."""
+"""Estimate the tokens of a request from its bytes; no tokenizer fits every model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READ = frozenset(
     reasoning_content systemInstruction system_instruction functionDeclarations
     function_declarations functionCall function_call functionResponse function_response""".split()
 )
-"""Where a request holds what a model reads."""
+"""Members of a request that a model reads."""
 
 _PICTURES = ("image", "image_url", "input_image")
 _SENT_ALONG = ("inlineData", "inline_data", "fileData", "file_data")  # in Google's words

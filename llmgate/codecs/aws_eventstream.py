@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/vnd.amazon.eventstream"
 """The Content-Type of such a stream."""
 
 Message: TypeAlias = tuple[dict[str, str], bytes]
-"""The headers of a message (`:event-type` and the like) and its payload."""
+"""The headers of a message (such as `:event-type`) and its payload."""
 
 _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")

@@ -60,7 +60,7 @@ class Form:
         return self._blocks
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next block, whatever *size* says; empty at the end."""
+        """Return the next block, of any size; empty at the end."""
         return next(self._blocks, b"")
 
     def rewind(self) -> None:

@@ -18,7 +18,7 @@ from llmgate.pipeline.response import Completed
 blueprint = Blueprint("chat", __name__)
 
 # LibreChat makes these of OPENAI_REVERSE_PROXY: old versions post to the value as it is, new
-# ones append to it (reference/platform.md 3.4).
+# ones append to it.
 _LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
 
 

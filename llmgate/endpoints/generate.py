@@ -1,4 +1,4 @@
-"""Gemini's API, whatever provider is behind it: /v1beta/models/{model}:generateContent and others.
+"""Gemini's API, with any provider's model: /v1beta/models/{model}:generateContent and others.
 
 Source: https://ai.google.dev/api
 """
@@ -46,11 +46,11 @@ METHODS = (
     "embedContent",
     "batchEmbedContents",
 )
-"""What can be asked of a model, in Google's words."""
+"""The methods of a model, with Google's names."""
 
 
 def _paths(method: str) -> list[str]:
-    """Return where a *method* of a model is."""
+    """Return the paths of a *method* of a model."""
     return [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
 
 
@@ -115,19 +115,19 @@ def embed_many(model: str) -> Response:
 def unknown(model: str) -> Response:
     """Return 404 with the supported methods."""
     raise errors.NotFound(
-        f"'{model[:200]}' names no method that is here: a model's name ends in one of"
-        f" {', '.join(f':{method}' for method in METHODS)}."
+        f"Unknown method in '{model[:200]}'. Append one of"
+        f" {', '.join(f':{method}' for method in METHODS)} to the model."
     )
 
 
 def _embedded(name: str, model: str, front: Front) -> Response:
-    """Return the answer of the operation called *name*, made by *front* where it is not there."""
+    """Return the response of the operation *name*, made by *front* where a provider lacks it."""
     body = common.body(name, model)
     return common.whole(dispatch.complete(common.gate(), name, body, common.meter(), front))
 
 
 def _read(made: Callable[[Body], Body]) -> Callable[[Body], Body]:
-    """Return *made*, which is told in Google's words if a body has not Google's shape."""
+    """Return *made*, raising InvalidRequest for a body without Google's shape."""
 
     def body_of(body: Body) -> Body:
         try:
@@ -135,7 +135,7 @@ def _read(made: Callable[[Body], Body]) -> Callable[[Body], Body]:
         except MALFORMED as error:
             lacks = f" it lacks '{error.args[0]}'" if isinstance(error, KeyError) else " look at it"
             raise errors.InvalidRequest(
-                f"A part, a tool or a setting is not as Gemini's API has it:{lacks}.",
+                f"A part, a tool or a setting does not match Gemini's API:{lacks}.",
                 param="contents",
             ) from error
 
@@ -160,7 +160,7 @@ _ONE = Front(
     "embeddings",
     _read(front_embeddings.embeddings_from_one),
     front_embeddings.one_from_embeddings,
-    _events,  # never asked for: vectors come whole
+    _events,  # never called: embeddings are not streamed
 )
 _MANY = _ONE._replace(
     body=_read(front_embeddings.embeddings_from_many),

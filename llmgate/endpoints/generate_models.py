@@ -1,4 +1,4 @@
-"""GET /v1beta/models: the models that can be asked for, as Gemini's clients read them.
+"""GET /v1beta/models: the available models, in Gemini's shape.
 
 Source: https://ai.google.dev/api/models
 """

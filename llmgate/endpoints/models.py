@@ -1,4 +1,4 @@
-"""GET /v1/models and /model/info: answered here, at once."""
+"""GET /v1/models and /model/info: answered by the gateway itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llmgate.endpoints import routes
 
 blueprint = Blueprint("models", __name__)
 
-_SINCE = 1677610602  # a creation time is asked for by the SDKs' types; nothing reads it
+_SINCE = 1677610602  # the SDKs' types require a creation time; nothing reads it
 
 
 @routes.route(blueprint, [*routes.paths("models"), "/v1/chat/completions/models"], methods=["GET"])
@@ -60,7 +60,7 @@ def info() -> Response:
 
 
 def _info(deployment: Deployment) -> dict[str, Any]:
-    """Return what LiteLLM's /model/info says of *deployment*."""
+    """Return *deployment* as LiteLLM's /model/info shows it."""
     about = pricing.about(deployment.provider, deployment.model)
     return {
         "model_name": deployment.group,
@@ -79,6 +79,6 @@ def _info(deployment: Deployment) -> dict[str, Any]:
 
 
 def _without_secrets(base: str) -> str:
-    """Return the address *base* less what may hold a secret: a login, a query, a fragment."""
+    """Return the address *base* without what may hold a secret: a login, a query, a fragment."""
     parts = urlsplit(base)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -1,7 +1,7 @@
-"""Providers' own APIs below a prefix, and the operator's pass-throughs: bytes as they are.
+"""Pass-through: providers' own APIs below a prefix, and the operator's custom paths.
 
-`/anthropic/v1/files` goes to Anthropic with the gate's key in the place of the client's; what it
-answers goes back untouched. Routes that mean more go before these.
+`/anthropic/v1/files` goes to Anthropic with the gateway's key in place of the client's; the
+response is forwarded unchanged. More specific routes of the gateway take precedence over a prefix.
 """
 
 from __future__ import annotations
@@ -111,18 +111,18 @@ def forwarded(below: str) -> Response:
         )
     path = passthrough_request.path(below)
     data = _data()
-    said = _said(data)
+    members = _members(data)
     named = api.model.search(path)
-    model = named[1] if named else said.get("model")
+    model = named[1] if named else members.get("model")
     found = resource_deployments.of(api.provider, common.gate().routes, known, _text(model))
     if not found:
         raise resource_deployments.missing(api.provider)
     build = _build(lambda deployment: api.url(path, deployment), data)
     wire, write_error = _STREAMS.get(prefix, ("passthrough", None))
     asked = passthrough.PassthroughRequest(
-        build, untouched=True, is_stream=_is_stream(said), wire=wire, write_error=write_error
+        build, untouched=True, is_stream=_is_stream(members), wire=wire, write_error=write_error
     )
-    return answered(asked, found, said)
+    return answered(asked, found, members)
 
 
 def _text(value: Any) -> str | None:
@@ -131,15 +131,15 @@ def _text(value: Any) -> str | None:
 
 
 def _data() -> bytes | SpooledFile:
-    """Return the request's body: JSON in memory, all else on disk if it is large."""
+    """Return the request's body: JSON in memory, other large bodies on disk."""
     settings = common.settings()
     if request.is_json:
         return spooled_bodies.body(settings.max_body, settings.max_body)
     return spooled_bodies.body(settings.max_upload)
 
 
-def _said(data: bytes | SpooledFile) -> Mapping[str, Any]:
-    """Return the JSON object that *data* is; empty if it is none, for nothing depends on it."""
+def _members(data: bytes | SpooledFile) -> Mapping[str, Any]:
+    """Return *data* as a JSON object; empty if it is not one, because nothing depends on it."""
     if not isinstance(data, bytes) or not request.is_json:
         return {}
     try:
@@ -149,15 +149,15 @@ def _said(data: bytes | SpooledFile) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_stream(said: Mapping[str, Any]) -> bool:
-    """Return whether server-sent events are asked for."""
-    return said.get("stream") is True or request.args.get("alt") == "sse"
+def _is_stream(members: Mapping[str, Any]) -> bool:
+    """Return whether the client requests server-sent events."""
+    return members.get("stream") is True or request.args.get("alt") == "sse"
 
 
 def _build(
     url: Callable[[Deployment], str], data: bytes | SpooledFile
 ) -> Callable[[Deployment], Call]:
-    """Return what builds the call that passes this request on to *url*."""
+    """Return the function that builds the call which forwards this request to *url*."""
     method, pairs, headers = (
         request.method,
         passthrough_request.query(),
@@ -173,12 +173,12 @@ def _build(
 def answered(
     asked: passthrough.PassthroughRequest,
     found: Sequence[Deployment],
-    said: Mapping[str, Any],
-    brought: Mapping[str, Any] = {},
+    members: Mapping[str, Any],
+    credentials: Mapping[str, Any] = {},
 ) -> Response:
-    """Return the answer of one of the deployments *found*; *said* tells who asks, and for whom.
+    """Return the response of one of the deployments *found*; *members* are the body's.
 
-    *brought* are a key and an address of the client's own.
+    *credentials* are a key and an address of the client's own.
     """
     meter, gate = common.meter(), common.gate()
     group = found[0].group
@@ -186,11 +186,11 @@ def answered(
     body: Body = {
         "model": group,
         **once,
-        **brought,
+        **credentials,
         **request_options.from_headers(request.headers),
     }
-    meter.caller = records.caller(common.key(), said, request.headers)
-    meter.body = dict(said)
+    meter.caller = records.caller(common.key(), members, request.headers)
+    meter.body = dict(members)
     if request.method != "POST":  # those are counted already
         common.enter()
     gate = gate._replace(
@@ -204,7 +204,7 @@ def answered(
 
 
 def register(app: Flask, targets: Sequence[resource_deployments.Target]) -> None:
-    """Let *app* pass on what comes for *targets*; before its other routes are there."""
+    """Add the routes for *targets* to *app*, before its other routes, so that they win."""
     for at, target in enumerate(targets):
         view = auth.keyed(_view(target))
         methods = list(target.methods) or METHODS
@@ -216,7 +216,7 @@ def register(app: Flask, targets: Sequence[resource_deployments.Target]) -> None
 
 
 def _view(target: resource_deployments.Target) -> Callable[..., Response]:
-    """Return the view that passes requests on to *target*."""
+    """Return the view that forwards requests to *target*."""
 
     def view(below: str = "") -> Response:
         path = passthrough_request.path(below)
@@ -228,7 +228,7 @@ def _view(target: resource_deployments.Target) -> Callable[..., Response]:
         asked = passthrough.PassthroughRequest(
             build, untouched=True, provider=resource_deployments.OPERATORS
         )
-        return answered(asked, (target.deployment,), _said(data))
+        return answered(asked, (target.deployment,), _members(data))
 
     view.__doc__ = "Pass a request on to an address of the operator's."
     return view

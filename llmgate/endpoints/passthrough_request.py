@@ -1,4 +1,4 @@
-"""What a request that is passed on says, checked: its path, its query, its headers."""
+"""The path, the query and the headers of a pass-through request, validated."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What OpenAI keeps or does beside inference: files, batches, fine-tuning, threads and so on.
+"""OpenAI's resources: files, batches, fine-tuning, threads and so on.
 
-They are relayed by the table of `dialects.openai_resources`, to the provider that the request
-names, else to the one that keeps such things by the configuration.
+They are forwarded by the table of `dialects.openai.resources`, to the provider that the request
+names, else to the one that the configuration names for them.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _METHODS = ["GET", "POST", "DELETE"]
 _PREFIXES = ("", "/v1", "/openai", "/openai/v1", "/azure/v1", "/<provider>/v1")
 _PROVIDER = "custom_llm_provider"
 _VERSION = "api-version"
-_BROUGHT = ("api_key", "api_base", "base_url")
-_OURS = (_PROVIDER, *_BROUGHT)  # of a body, and not the upstream's
-_FIRST = ("openai", "azure")  # who is asked where nobody is named
-_FIRST_VERSIONED = ("azure", "openai")  # by clients of Azure
+_CREDENTIALS = ("api_key", "api_base", "base_url")
+_OURS = (_PROVIDER, *_CREDENTIALS)  # members of a body that are not forwarded
+_FIRST = ("openai", "azure")  # the order if no provider is named
+_FIRST_VERSIONED = ("azure", "openai")  # for clients of Azure
 _SPOKEN = ("chat", "completions", "embeddings")
 
 
 def _paths() -> list[str]:
-    """Return where resources are."""
+    """Return the paths of resources."""
     own, _ = openai_resources.roots()
     root = f"<any({', '.join(own)}):root>"
     return [f"{above}/{root}{below}" for above in _PREFIXES for below in ("", "/<path:below>")]
@@ -71,21 +71,21 @@ def _shared(name: str) -> Callable[..., Response]:
 @routes.route(blueprint, _paths(), methods=_METHODS)
 @auth.keyed
 def resource(root: str, below: str = "", provider: str | None = None) -> Response:
-    """Relay a request for files, batches, threads and the like: [resources](#resources)."""
+    """Forward a request for files, batches, threads and other [resources](#resources)."""
     steps = [root, *(step for step in below.split("/") if step)]
     row = _row("/".join(steps).split("/"))
     if row is None:
         if request.path.startswith("/openai/"):
             return passthrough.forwarded(request.path.removeprefix("/openai/"))
         raise errors.NotFound(
-            "There is nothing here of OpenAI's resources. Check the path against"
-            " docs/endpoints.md; /openai/ passes on what is newer."
+            "Unknown resource path. Check it against docs/endpoints.md; newer routes of OpenAI are"
+            " below /openai/."
         )
     common.meter().endpoint = f"/{row.path}"  # for the log: the route has all resources in it
     _check_method(row)
     body = _form() if row.takes_form and not request.is_json else _json()
-    named = _named(body.said, provider)
-    found, is_group = _serving(root, named, body.said.get("model"))
+    named = _named(body.members, provider)
+    found, is_group = _serving(root, named, body.members.get("model"))
     return _relayed("/".join(steps), body, found, is_group)
 
 
@@ -97,7 +97,7 @@ def _methods(name: str, below: bool) -> list[str]:
 
 
 def _add_shared(name: str) -> None:
-    """Let the resources that begin with *name* be found, beside endpoints that do so, too."""
+    """Add routes for the resources that begin with *name*, beside endpoints with that name."""
     view, endpoint = _shared(name), name.replace("/", "_")
     for above in _PREFIXES:
         for path, methods in (
@@ -113,25 +113,25 @@ for _name in openai_resources.roots()[1]:
 
 
 def _row(steps: Sequence[str]) -> Row | None:
-    """Return the row for a path of *steps*; raises InvalidRequest for an id that is none."""
+    """Return the row for a path of *steps*; raises InvalidRequest for an invalid id."""
     match = openai_resources.found(steps)
     if match is None:
         return None
     row, ids = match
     if not all(map(passthrough_request.is_id, ids)):
         raise errors.InvalidRequest(
-            "The path has an id that is none: it takes letters, digits and ._:@=+~-",
+            "Invalid id in path: it may contain letters, digits and ._:@=+~-",
             code="invalid_path",
         )
     return row
 
 
 def _check_method(row: Row) -> None:
-    """Raise MethodNotAllowed if *row* has not the request's method."""
+    """Raise MethodNotAllowed if *row* does not have the request's method."""
     if ("GET" if request.method == "HEAD" else request.method) not in row.methods:
         allowed = ", ".join(sorted({*row.methods, "OPTIONS"}))
         raise errors.MethodNotAllowed(
-            f"{request.method} is not for this path; use {allowed}.", headers={"Allow": allowed}
+            f"Method {request.method} not allowed; allowed: {allowed}.", headers={"Allow": allowed}
         )
 
 
@@ -141,7 +141,7 @@ def _check_method(row: Row) -> None:
 class _Body(NamedTuple):
     """A request's body: what the gate reads of it, and what is sent for a model's name."""
 
-    said: Mapping[str, Any]
+    members: Mapping[str, Any]
     data: Callable[[str | None], bytes | SpooledFile]  # None: the name stays
 
 
@@ -151,15 +151,15 @@ def _json() -> _Body:
     assert isinstance(raw, bytes)
     if not raw:
         return _Body({}, lambda model: raw)
-    said = json_bodies.read(raw)
-    validation.check("resource", said)
-    kept = {name: value for name, value in said.items() if name not in _OURS}
+    members = json_bodies.read(raw)
+    validation.check("resource", members)
+    kept = {name: value for name, value in members.items() if name not in _OURS}
 
     def data(model: str | None) -> bytes:
         sent = {**kept, "model": model} if model and "model" in kept else kept
-        return raw if sent == said else json.dumps(sent).encode()
+        return raw if sent == members else json.dumps(sent).encode()
 
-    return _Body(said, data)
+    return _Body(members, data)
 
 
 def _form() -> _Body:
@@ -167,19 +167,19 @@ def _form() -> _Body:
     raw = spooled_bodies.body(common.settings().max_upload)
     head = raw.head() if isinstance(raw, spooled_bodies.Spool) else raw
     form = FormHead(head, request.mimetype_params.get("boundary"))
-    said = {name: form.value(name) for name in (_PROVIDER, "model")}
+    members = {name: form.value(name) for name in (_PROVIDER, "model")}
 
     def data(model: str | None) -> bytes | SpooledFile:
         sent = form.replaced("model", model, _PROVIDER) if model else form.without(_PROVIDER)
         return raw.with_head(sent, len(head)) if isinstance(raw, spooled_bodies.Spool) else sent
 
-    return _Body({name: value for name, value in said.items() if value is not None}, data)
+    return _Body({name: value for name, value in members.items() if value is not None}, data)
 
 
-# -- who is asked
+# -- which deployment
 
 
-def _named(said: Mapping[str, Any], provider: str | None) -> str | None:
+def _named(members: Mapping[str, Any], provider: str | None) -> str | None:
     """Return the provider that the path, a header, the query or the body names."""
     if request.path.startswith("/azure/"):
         provider = "azure"
@@ -187,15 +187,15 @@ def _named(said: Mapping[str, Any], provider: str | None) -> str | None:
         provider
         or request.headers.get("custom-llm-provider")
         or request.args.get(_PROVIDER)
-        or said.get(_PROVIDER)
+        or members.get(_PROVIDER)
     )
     if name is None:
         return None
     name = _provider(name)
     if not _speaks_openai(name):
         raise errors.InvalidRequest(
-            f"Provider {name} has none of OpenAI's resources. Its own API is below a prefix of its"
-            " own: docs/passthrough.md.",
+            f"Provider {name} does not have OpenAI's resources. For its own API see"
+            " docs/passthrough.md.",
             param=_PROVIDER,
             code="unsupported_operation",
         )
@@ -210,7 +210,7 @@ def _provider(name: str) -> str:
         found, rest = "", ""
     if rest != "x":
         raise errors.NotFound(
-            f"There is no provider '{name[:80]}'.", param=_PROVIDER, code="unknown_provider"
+            f"Unknown provider '{name[:80]}'.", param=_PROVIDER, code="unknown_provider"
         )
     return found
 
@@ -225,7 +225,7 @@ def _speaks_openai(provider: str) -> bool:
 def _serving(
     root: str, named: str | None, model: str | None
 ) -> tuple[tuple[Deployment, ...], bool]:
-    """Return who may be asked, and whether they are those of the model group *model*."""
+    """Return the deployments to use, and whether they are those of the model group *model*."""
     routes, known = common.gate().routes, common.settings().resource_deployments
     if model:
         found = _of_group(model, named)
@@ -243,7 +243,7 @@ def _serving(
 
 
 def _in_turn() -> Iterator[str]:
-    """Yield the providers that are asked where nobody is named, the first that is there."""
+    """Yield the providers to try if none is named, in order."""
     yield from _FIRST_VERSIONED if _VERSION in request.args else _FIRST
     for found in common.gate().routes.groups.values():
         yield from (each.provider for each in found if _speaks_openai(each.provider))
@@ -255,7 +255,7 @@ def _section(name: str) -> tuple[Deployment, ...]:
 
 
 def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:
-    """Return the deployments of the group *model* that have resources; empty if it is none."""
+    """Return the deployments of the group *model* that have resources, if any."""
     try:
         every = common.gate().routes.find(model)
     except errors.ModelNotFound:
@@ -265,7 +265,7 @@ def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:
     )
 
 
-# -- the relay
+# -- forwarding
 
 
 def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bool) -> Response:
@@ -284,7 +284,7 @@ def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bo
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
     asked = passthrough_pipeline.PassthroughRequest(
-        build, is_stream=body.said.get("stream") is True, write_error=streaming.written_error
+        build, is_stream=body.members.get("stream") is True, write_error=streaming.written_error
     )
-    brought = {name: body.said[name] for name in _BROUGHT if body.said.get(name)}
-    return passthrough.answered(asked, found, body.said, brought)
+    credentials = {name: body.members[name] for name in _CREDENTIALS if body.members.get(name)}
+    return passthrough.answered(asked, found, body.members, credentials)

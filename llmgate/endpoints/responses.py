@@ -1,6 +1,6 @@
 """POST /v1/responses: OpenAI's Responses API, natively where there is one, else over chat.
 
-What an upstream keeps is asked for below /v1/responses/<id>.
+Stored responses are below /v1/responses/<id>.
 Source: https://platform.openai.com/docs/api-reference/responses
 """
 
@@ -36,7 +36,7 @@ from llmgate.pipeline.shapes import Front
 blueprint = Blueprint("responses", __name__)
 
 _STORED = "stored_responses"
-# LibreChat makes the last of OPENAI_REVERSE_PROXY (reference/platform.md 3.4).
+# LibreChat makes the last of OPENAI_REVERSE_PROXY: it appends to the configured URL.
 _PATHS = [*routes.paths("responses"), "/v1/chat/completions/responses"]
 
 
@@ -75,7 +75,7 @@ def _chat(body: Body) -> Body:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         lacks = f" it lacks '{error.args[0]}'" if isinstance(error, KeyError) else " look at it"
         raise errors.InvalidRequest(
-            f"An item of 'input' or a tool is not as the Responses API has it:{lacks}.",
+            f"An item of 'input' or a tool does not match the Responses API:{lacks}.",
             param="input",
         ) from error
 
@@ -112,7 +112,7 @@ def input_items(id: str) -> Response:
 
 
 def _asked(id: str, below: str = "") -> Response:
-    """Return what the upstream that keeps the Response *id* says of it."""
+    """Return the response of the upstream that stores *id*."""
     query = [(key, value) for key, value in request.args.items(multi=True) if key != "model"]
     path = quote(id, safe="") + below + (f"?{urlencode(query)}" if query else "")
     body: Body = {"model": _keeper(), "method": request.method, "path": path}
@@ -123,15 +123,15 @@ def _asked(id: str, below: str = "") -> Response:
 
 
 def _keeper() -> str:
-    """Return the model that the query names, else the first whose upstream keeps Responses."""
+    """Return the model that the query names, else the first whose upstream stores responses."""
     routes, named = common.gate().routes, request.args.get("model")
     for group in [named] if named else [routes.forced] if routes.forced else routes.groups:
         model = group.replace("*", "any")
         if any(_STORED in providers.serving(each).operations for each in routes.find(model)):
             return model
     raise errors.InvalidRequest(
-        "No model here is at an upstream that keeps Responses: it takes one of OpenAI's or"
-        " Azure's. Where several are, name the model that made this one: ?model=<model>.",
+        "No model of this gateway is at an upstream that stores responses, which OpenAI's and"
+        " Azure's do. If several do, name the model of the response: ?model=<model>.",
         param="model",
         code="unsupported_operation",
     )

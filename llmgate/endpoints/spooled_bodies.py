@@ -59,7 +59,7 @@ class Spool:
         return self._blocks
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next block, whatever *size* says; empty at the end."""
+        """Return the next block, of any size; empty at the end."""
         return next(self._blocks, b"")
 
     def rewind(self) -> None:
@@ -68,7 +68,7 @@ class Spool:
 
 
 def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
-    """Return the request's body; above *in_memory* bytes it lies on disk.
+    """Return the request's body; above *in_memory* bytes it is on disk.
 
     Raises TooLarge above *limit* bytes, UnsupportedMedia, RequestTimeout, InvalidRequest, and
     StorageFailed.

@@ -83,16 +83,16 @@ _TABLE: Mapping[str, tuple[Parameter, ...]] = {
 """The parameters of those providers that do not have OpenAI's."""
 
 _NEUTRAL = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
-"""Values without effect that many models refuse: a default that is one of these is not sent."""
+"""Values that change nothing and that many models refuse: such a default is not sent."""
 
 
 def parameters(provider: str) -> tuple[Parameter, ...]:
-    """Return what *provider* takes."""
+    """Return the parameters of *provider*."""
     return _TABLE.get(provider, _OPENAI)
 
 
 def shown(provider: str) -> list[dict[str, Any]]:
-    """Return what GET /api/engine/parameters says of *provider*."""
+    """Return *provider* as GET /api/engine/parameters shows it."""
     return [
         {
             key: value

@@ -1,6 +1,6 @@
-"""Deployments that fail rest for a while; then one request tries them before the others may.
+"""Cooldowns: deployments that fail receive no requests for a while, then one request as a probe.
 
-Counts are exact within a process; that a deployment rests is told to the other workers.
+Failures are counted per process; a cooldown is shared with the other workers.
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ from llmgate.routing.router_settings import RouterSettings
 from llmgate.storage.counters import Store
 
 LONGEST = 120.0
-"""Seconds of Retry-After that are believed."""
+"""The longest Retry-After that is honoured, in seconds."""
 
-_MINUTE = 60.0  # seconds that failures are counted over
-_PROBE = 30.0  # seconds after which a probe that says nothing is given up
-_POLL = 0.25  # seconds between looks at what other workers know
-_FAULTS = frozenset({401, 408, 429})  # and 5xx: what another deployment might do better
+_MINUTE = 60.0  # seconds over which failures are counted
+_PROBE_TIMEOUT = 30.0  # seconds after which a probe without a result is abandoned
+_POLL = 0.25  # seconds between reads of the other workers' cooldowns
+_FAULTS = frozenset({401, 408, 429})  # and 5xx: another deployment may succeed
 
 
 class _State:
-    """What is known of a deployment that has failed."""
+    """A deployment that has failed."""
 
     def __init__(self) -> None:
-        self.fails: list[float] = []  # when
-        self.until = 0.0  # the end of its rest; 0: it has none
-        self.told = False  # the upstream itself has asked for it
-        self.probe: float | None = None  # since when one request tries it
+        self.fails: list[float] = []  # times of the failures
+        self.cooldown_until = 0.0  # 0: no cooldown
+        self.server_requested = False  # by its Retry-After
+        self.probe: float | None = None  # the time at which a probe began
 
 
 class Cooldown:
-    """Which deployments rest."""
+    """Which deployments are in cooldown."""
 
     def __init__(
         self,
-        rules: RouterSettings,
+        settings: RouterSettings,
         store: Store,
         clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
-        self._rules, self._store, self._clock = rules, store, clock
+        self._settings, self._store, self._clock = settings, store, clock
         self._chance = chance or random.Random()
         self._lock = threading.Lock()
         self._states: dict[str, _State] = {}
-        self._looked = 0.0
+        self._polled = 0.0
 
     def wait(self, deployment: Deployment) -> float:
-        """Return the seconds that *deployment* still rests; 0: it may be asked."""
-        self._look()
+        """Return the seconds of cooldown that remain for *deployment*; 0: it may be used."""
+        self._poll()
         state = self._states.get(deployment.id)
-        if state is None or not state.until:
+        if state is None or not state.cooldown_until:
             return 0.0
         now = self._clock()
-        if now < state.until:
-            return state.until - now
-        return 1.0 if _is_probed(state, now) else 0.0
+        if now < state.cooldown_until:
+            return state.cooldown_until - now
+        return 1.0 if _is_probing(state, now) else 0.0
 
-    def told(self, deployment: Deployment) -> bool:
-        """Return whether the upstream itself asked for the rest of *deployment*."""
+    def server_requested(self, deployment: Deployment) -> bool:
+        """Return whether a Retry-After of the upstream put *deployment* in cooldown."""
         state = self._states.get(deployment.id)
-        return state is not None and state.told and self._clock() < state.until
+        return state is not None and state.server_requested and self._clock() < state.cooldown_until
 
-    def admitted(self, deployment: Deployment) -> bool:
-        """Return whether one more request may go there; after a rest that is one at first."""
+    def admits(self, deployment: Deployment) -> bool:
+        """Return whether *deployment* accepts a request; after a cooldown, one probe."""
         state = self._states.get(deployment.id)
-        if state is None or not state.until:
+        if state is None or not state.cooldown_until:
             return True
         with self._lock:
             now = self._clock()
-            if now < state.until or _is_probed(state, now):
+            if now < state.cooldown_until or _is_probing(state, now):
                 return False
             state.probe = now
             return True
@@ -82,75 +82,77 @@ class Cooldown:
     def record(self, entry: Entry) -> None:
         """Learn from an attempt."""
         deployment = entry.deployment
-        if deployment is None or not self._rules.cooldowns:
+        if deployment is None or not self._settings.cooldowns:
             return
-        theirs = deployment.has_client_key  # a client's key says nothing of ours
-        if _is_fault(entry) and not theirs:
+        is_clients = deployment.has_client_key  # which proves nothing about ours
+        if _is_fault(entry) and not is_clients:
             self._failed(deployment, entry)
         elif deployment.id in self._states:
-            self._worked(self._states[deployment.id], theirs or entry.status == 499)
+            self._succeeded(self._states[deployment.id], is_clients or entry.status == 499)
 
     def _failed(self, deployment: Deployment, entry: Entry) -> None:
-        """Count a failure; it may be one too many."""
+        """Count a failure, and start a cooldown after too many."""
         now = self._clock()
         with self._lock:
             state = self._states.setdefault(deployment.id, _State())
             state.fails = [when for when in state.fails if when > now - _MINUTE] + [now]
             kind = retry_policy.kind_of(entry.status)
-            allowed = self._rules.allowed_fails_by_kind.get(kind, self._rules.allowed_fails)
-            told = entry.retry_after is not None and entry.status in (429, 503)
-            at_once = told or (
-                entry.status == 429 and kind not in self._rules.allowed_fails_by_kind
+            allowed = self._settings.allowed_fails_by_kind.get(kind, self._settings.allowed_fails)
+            requested = entry.retry_after is not None and entry.status in (429, 503)
+            at_once = requested or (
+                entry.status == 429 and kind not in self._settings.allowed_fails_by_kind
             )
             if at_once or state.probe is not None or len(state.fails) > allowed:
-                self._rest(deployment, state, now, entry.retry_after if told else None)
+                self._start(deployment, state, now, entry.retry_after if requested else None)
             state.probe = None
 
-    def _rest(self, deployment: Deployment, state: _State, now: float, asked: float | None) -> None:
-        """Let *deployment* rest: as long as it says itself, its upstream, or the rules."""
+    def _start(
+        self, deployment: Deployment, state: _State, now: float, requested: float | None
+    ) -> None:
+        """Start a cooldown: of the deployment's own length, the upstream's, or the default."""
         own = deployment.routing.cooldown_time
         if own is not None:
             length = own
-        elif asked is not None:
-            length = min(asked, LONGEST)
-        else:  # a little apart, or all would be tried again at the same moment
-            length = self._rules.cooldown_time * self._chance.uniform(1.0, 1.1)
+        elif requested is not None:
+            length = min(requested, LONGEST)
+        else:  # with jitter, so that not all deployments return at the same moment
+            length = self._settings.cooldown_time * self._chance.uniform(1.0, 1.1)
         if length <= 0:
             return
-        state.until = max(state.until, now + length)
-        state.told = asked is not None and own is None
-        self._store.start_cooldown(deployment.id, state.until)
+        state.cooldown_until = max(state.cooldown_until, now + length)
+        state.server_requested = requested is not None and own is None
+        self._store.start_cooldown(deployment.id, state.cooldown_until)
 
-    def _worked(self, state: _State, says_nothing: bool) -> None:
-        """Note that an answer came, or that nobody knows whether it would have."""
+    def _succeeded(self, state: _State, is_inconclusive: bool) -> None:
+        """End the cooldown after a success; an inconclusive result only ends the probe."""
         with self._lock:
-            if state.probe is not None or self._clock() >= state.until:
+            if state.probe is not None or self._clock() >= state.cooldown_until:
                 state.probe = None
-                if not says_nothing:
-                    state.until, state.told = 0.0, False
+                if not is_inconclusive:
+                    state.cooldown_until, state.server_requested = 0.0, False
 
-    def _look(self) -> None:
-        """Learn who rests from what other workers have seen."""
+    def _poll(self) -> None:
+        """Read the cooldowns that other workers started."""
         now = self._clock()
-        if now - self._looked < _POLL:
+        if now - self._polled < _POLL:
             return
-        self._looked = now
+        self._polled = now
         for name, until in self._store.cooldowns().items():
             if until > now:
                 with self._lock:
                     state = self._states.setdefault(name, _State())
-                    state.until = max(state.until, min(until, now + LONGEST))
+                    state.cooldown_until = max(state.cooldown_until, min(until, now + LONGEST))
 
 
-def _is_probed(state: _State, now: float) -> bool:
-    """Return whether a request tries the deployment of *state* just now."""
-    return state.probe is not None and now - state.probe < _PROBE
+def _is_probing(state: _State, now: float) -> bool:
+    """Return whether a probe is in progress."""
+    return state.probe is not None and now - state.probe < _PROBE_TIMEOUT
 
 
 def _is_fault(entry: Entry) -> bool:
-    """Return whether an attempt failed for a reason that lies in its deployment."""
+    """Return whether an attempt failed because of its deployment."""
     if entry.error_code in ("client_left", "out_of_resources") or not entry.attempt:
         return False
-    if entry.status < 400:  # a stream that broke after its beginning
+    if entry.status < 400:  # a stream that broke after its first event
         return entry.error is not None
     return entry.status in _FAULTS or entry.status >= 500

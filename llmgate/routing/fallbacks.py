@@ -1,7 +1,7 @@
-"""Which model groups are asked when one has failed: LiteLLM's `fallbacks` and their like.
+"""Model groups to try when one has failed: LiteLLM's `fallbacks` and the related lists.
 
-They are written `[{"group": ["another", ...]}]`, of the configuration or of a request; a client
-may also name the groups alone, or whole requests: `["another", {"model": "x", "messages": []}]`.
+The configuration and requests write them `[{"group": ["another", ...]}]`; a client may also send
+names alone, or partial requests: `["another", {"model": "x", "messages": []}]`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from llmgate.routing import retry_policy
 from llmgate.routing.routes import match
 
 DEEPEST = 5
-"""Groups that are asked after the first, where nothing else is said."""
+"""Default maximum of fallback groups per request."""
 
 _KEPT = frozenset({"stream", "stream_options", "fallbacks", "user_config"})
 """Members of a body that a client's fallback does not replace."""
 
 Lists = Mapping[str, tuple[str, ...]]
-"""Groups by the group that they stand in for; `*` is any."""
+"""Fallback groups by the group that failed; `*` is any."""
 
 
 class Target(NamedTuple):
-    """A model group to ask, and what replaces members of the body for it."""
+    """A model group to try, and the members of the body that it replaces."""
 
     model: str
     over: Body = {}
@@ -35,19 +35,19 @@ class Target(NamedTuple):
 
 
 class Fallbacks(NamedTuple):
-    """Who stands in for whom."""
+    """The fallback lists of one request."""
 
     general: Lists = {}
     context_window: Lists = {}
     content_policy: Lists = {}
     default: tuple[str, ...] = ()
     most: int = DEEPEST
-    unsafe: bool = False  # after a silence, too
-    asked: tuple[Target, ...] | None = None  # what the client wants in place of `general`
+    unsafe: bool = False  # after a read timeout, too
+    asked: tuple[Target, ...] | None = None  # the client's own, in place of `general`
     named_by_client: bool = False  # some of the lists are the client's
 
     def after(self, model: str, error: errors.GateError) -> tuple[Target, ...]:
-        """Return what may be asked after *error* of the group *model*, first things first."""
+        """Return the groups to try after *error* of the group *model*, in order."""
         special = self._special(error)
         if special is not None:
             listed = _looked_up(special, model)

@@ -1,4 +1,4 @@
-"""Who is asked next: order, cooldowns, limits and the strategy taken together."""
+"""Pick the next deployment by order, cooldowns, limits and the strategy."""
 
 from __future__ import annotations
 
@@ -21,51 +21,52 @@ from llmgate.routing.strategies import Strategy
 from llmgate.storage.counters import MemoryStore
 from llmgate.storage.counters import Store
 
-_RESERVE = 4  # threads of a worker that no one upstream takes
+_RESERVE = 4  # threads of a worker that a single upstream cannot use
 
 
 class LoadBalancer:
-    """Which deployment gets the next request, by what this process has seen of them."""
+    """Picks the deployment for the next request, and learns from each attempt."""
 
     def __init__(
         self,
-        rules: RouterSettings,
+        settings: RouterSettings,
         store: Store | None = None,
         parallel: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
         store = store or MemoryStore()
-        counts_all = rules.strategy.startswith("usage-based")
-        most = rules.parallel
+        counts_all = settings.strategy.startswith("usage-based")
+        most = settings.parallel
         self._limits = Limits(store, parallel if most is None else lambda: most, counts_all, clock)
-        self._cooldown = Cooldown(rules, store, clock, chance)
-        self._strategy = Strategy(rules, self._limits, clock, chance)
+        self._cooldown = Cooldown(settings, store, clock, chance)
+        self._strategy = Strategy(settings, self._limits, clock, chance)
         self._chance = chance or random.Random()
 
     def pick(
         self, deployments: Sequence[Deployment], body: Body, last_resort: bool = False
     ) -> Deployment:
-        """Return the one of *deployments* to ask now, its place taken; raises RateLimited.
+        """Return the one of *deployments* to use now, its slot taken; raises RateLimited.
 
-        The *last_resort* is one that rests, if there is none else and it has not asked for rest.
+        With *last_resort*, one in cooldown if no other is free, unless its upstream requested
+        the cooldown.
         """
         waits: list[float] = []
-        for several in _by_order(deployments):
-            found = self._entered(several, body, waits)
+        for same_order in _by_order(deployments):
+            found = self._first_free(same_order, body, waits)
             if found is not None:
                 return found
         for deployment in deployments if last_resort else ():
-            told = len(deployments) > 1 and self._cooldown.told(deployment)
-            rests = self._cooldown.wait(deployment) > 0 and not told
-            if rests and not self._limits.enter(deployment, body):
+            requested = len(deployments) > 1 and self._cooldown.server_requested(deployment)
+            is_cooling = self._cooldown.wait(deployment) > 0 and not requested
+            if is_cooling and not self._limits.acquire(deployment, body):
                 return deployment
-        raise self._refusal(waits)
+        raise self._rate_limited(waits)
 
-    def _entered(
+    def _first_free(
         self, deployments: Sequence[Deployment], body: Body, waits: list[float]
     ) -> Deployment | None:
-        """Return the one of *deployments* that takes the request; notes the *waits* of others."""
+        """Return the one of *deployments* that accepts the request; fills *waits*."""
         ready = []
         for deployment in deployments:
             wait = self._cooldown.wait(deployment)
@@ -75,19 +76,19 @@ class LoadBalancer:
                 ready.append(deployment)
         while ready:
             chosen = self._strategy.choose(ready)
-            wait = self._limits.enter(chosen, body)
+            wait = self._limits.acquire(chosen, body)
             if not wait:
-                if self._cooldown.admitted(chosen):
+                if self._cooldown.admits(chosen):
                     return chosen
-                self._limits.leave(chosen.id)
+                self._limits.release(chosen.id)
                 wait = 1.0
             waits.append(wait)
             ready = [deployment for deployment in ready if deployment is not chosen]
         return None
 
     def retake(self, deployment: Deployment, body: Body) -> bool:
-        """Return whether *deployment* takes the same request once more, its place kept."""
-        return not self._limits.enter(deployment, body, forced=True)
+        """Return whether *deployment* accepts a retry of a request that holds a slot."""
+        return not self._limits.acquire(deployment, body, forced=True)
 
     def record(self, entry: Entry) -> None:
         """Learn from an attempt."""
@@ -95,11 +96,11 @@ class LoadBalancer:
         self._cooldown.record(entry)
         self._strategy.record(entry)
 
-    def _refusal(self, waits: Sequence[float]) -> errors.RateLimited:
-        """Return the error for a request that nobody may be sent now."""
+    def _rate_limited(self, waits: Sequence[float]) -> errors.RateLimited:
+        """Return the error for a request without a free deployment."""
         seconds = math.ceil(min(waits, default=1.0) + self._chance.random())
         return errors.RateLimited(
-            "All deployments of this model are at their limits or rest after failures. Try again"
+            "All deployments of this model are rate-limited or in cooldown after failures. Retry"
             f" in {seconds} s.",
             code="no_deployment_available",
             headers={"Retry-After": str(seconds)},
@@ -123,10 +124,9 @@ def _order(deployment: Deployment) -> float:
 
 
 def bulkhead(routes: Routes, limit: Callable[[], int]) -> Callable[[], int]:
-    """Return how many requests at once one deployment may have, of the *limit* of a worker.
+    """Return how many concurrent requests one deployment may have, of the *limit* of a worker.
 
-    0 is no limit: there is none if all deployments are at one address, for then there is nothing
-    to be kept free for.
+    0 means no limit: if all deployments have one address, no threads need to stay free for others.
     """
     places = {d.api_base for found in routes.groups.values() for d in found}
     if len(places) < 2:

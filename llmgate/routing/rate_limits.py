@@ -1,4 +1,4 @@
-"""How much is sent to a deployment: requests and tokens in a minute, requests at once."""
+"""Limits per deployment: requests and tokens per minute, concurrent requests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from llmgate.storage.counters import RateLimit
 from llmgate.storage.counters import Store
 
 _BYTES_PER_TOKEN = 4
-_SOON = 1.0  # seconds after which one of many requests at once may be over
+_RETRY_SOON = 1.0  # seconds after which a concurrent request may have ended
 
 
 class Limits:
-    """Who is used how much; the limits of a minute hold for all workers of a machine."""
+    """The use of each deployment; limits per minute apply across all workers of a machine."""
 
     def __init__(
         self,
@@ -28,33 +28,33 @@ class Limits:
         counts_all: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*parallel* is for deployments that say nothing of it, 0 is any number.
+        """*parallel* is the default limit of concurrent requests; 0 means no limit.
 
-        *counts_all*: the tokens of those without a limit are counted as well.
+        *counts_all*: tokens are counted for deployments without a limit as well.
         """
         self._store, self._parallel, self._counts_all = store, parallel, counts_all
         self._clock = clock
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
 
-    def enter(self, deployment: Deployment, body: Body, forced: bool = False) -> float:
-        """Return 0 and count a request, or return the seconds until there may be room.
+    def acquire(self, deployment: Deployment, body: Body, forced: bool = False) -> float:
+        """Count a request and return 0, or return the seconds until a slot may be free.
 
-        *forced*: it goes on in a place that it has already.
+        *forced*: the request already holds a slot.
         """
         name = deployment.id
         at_once = deployment.routing.max_parallel_requests or self._parallel()
         with self._lock:
             if not forced and at_once and self._busy[name] >= at_once:
-                return _SOON
+                return _RETRY_SOON
             self._busy[name] += 1
-        wait = self._taken(deployment, body)
+        wait = self._reserve(deployment, body)
         if wait:
-            self.leave(name)
+            self.release(name)
         return wait
 
-    def _taken(self, deployment: Deployment, body: Body) -> float:
-        """Return 0 if the limits of the minute leave room, else the seconds until they do."""
+    def _reserve(self, deployment: Deployment, body: Body) -> float:
+        """Reserve requests and tokens; returns 0, or the seconds until the limits permit it."""
         most = limits_of(deployment)
         if most == RateLimit() and not self._counts_all:
             return 0.0
@@ -62,11 +62,11 @@ class Limits:
         return self._store.take(deployment.id, most, tokens, self._clock())
 
     def record(self, entry: Entry) -> None:
-        """Note that an attempt is over, and what it has used in fact."""
+        """Release the slot of an attempt that ended, and correct its tokens."""
         deployment = entry.deployment
         if deployment is None or not entry.attempt or deployment.origin == "client":
             return
-        self.leave(deployment.id)
+        self.release(deployment.id)
         most = limits_of(deployment)
         if most.tokens is not None or self._counts_all:
             used = int(
@@ -75,21 +75,21 @@ class Limits:
             reserved = estimate(entry.body or {}) if most.tokens is not None else 0
             self._store.add(deployment.id, used - reserved, self._clock())
 
-    def leave(self, name: str) -> None:
-        """Give back the place of a request at the deployment with the id *name*."""
+    def release(self, name: str) -> None:
+        """Release a slot of the deployment with the id *name*."""
         with self._lock:
             self._busy[name] -= 1
             if self._busy[name] <= 0:
                 del self._busy[name]
 
     def busy(self, deployment: Deployment) -> int:
-        """Return how many requests *deployment* has now, from this process."""
+        """Return the number of requests in progress at *deployment*, of this process."""
         return self._busy.get(deployment.id, 0)
 
     def used(self, deployment: Deployment) -> float:
-        """Return what share of its limits *deployment* has used in the last minute.
+        """Return the share of its limits that *deployment* has used in the last minute.
 
-        Without a limit it is the tokens themselves, as if a million were the limit.
+        Without a limit, the tokens as a share of one million.
         """
         requests, tokens = self._store.used(deployment.id, self._clock())
         most = limits_of(deployment)
@@ -98,12 +98,12 @@ class Limits:
 
 
 def limits_of(deployment: Deployment) -> RateLimit:
-    """Return the limits of a minute that *deployment* has."""
+    """Return the limits per minute of *deployment*."""
     return RateLimit(deployment.routing.rpm, deployment.routing.tpm)
 
 
 def estimate(body: Body) -> int:
-    """Return the tokens that *body* may use, as far as it says."""
+    """Return an estimate of the tokens of *body*: its text plus its maximum output."""
     most = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     answer = most if isinstance(most, int) and most > 0 else 0
     return parameters.text_length(body) // _BYTES_PER_TOKEN + answer

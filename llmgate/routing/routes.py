@@ -23,7 +23,7 @@ class Routes(NamedTuple):
     def find(self, model: str) -> tuple[Deployment, ...]:
         """Return the deployments for *model*; raises ModelNotFound.
 
-        The order: the group itself, an alias, the most exact wildcard, a deployment's own model.
+        The order: the group itself, an alias, the most specific wildcard, a deployment's own model.
         """
         name = self.forced or model
         if name not in self.groups:
@@ -44,9 +44,9 @@ class Routes(NamedTuple):
         )
 
     def names(self) -> list[str]:
-        """Return the names that clients can ask for; wildcards as the known models behind them.
+        """Return the names that clients can request; wildcards as the known models behind them.
 
-        What `*` serves in the same way is named but once, without its provider.
+        A model that `*` matches in the same way is listed once, without its provider.
         """
         if self.forced:
             return [self.forced]
@@ -59,7 +59,7 @@ class Routes(NamedTuple):
         return list(found)
 
     def shown(self) -> list[str]:
-        """Return `names`, and the wildcards behind which no model is known."""
+        """Return `names`, and the wildcards without known models."""
         open_ends = (g for g, found in self.groups.items() if "*" in g and not _expanded(g, found))
         return self.names() + ([] if self.forced else list(open_ends))
 
@@ -70,7 +70,7 @@ def own_names(deployment: Deployment) -> tuple[str, str]:
 
 
 def _known(names: Sequence[str]) -> str:
-    """Return a sentence that names the models there are."""
+    """Return a sentence that lists the available models."""
     listed = ", ".join(names[:20])
     more = f" and {len(names) - 20} more (see /v1/models)" if len(names) > 20 else ""
     return f"Available: {listed}{more}."

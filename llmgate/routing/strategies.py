@@ -1,4 +1,4 @@
-"""Which of several equal deployments is asked: LiteLLM's `routing_strategy`."""
+"""Select one of several equal deployments: LiteLLM's `routing_strategy`."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from llmgate.contract import Deployment
 from llmgate.routing.rate_limits import Limits
 from llmgate.routing.router_settings import RouterSettings
 
-_MEASURED = 10  # latencies that are kept of a deployment
-_KNOWN = 1000  # deployments that latencies are kept of
-_LIVES = 3600.0  # seconds that a latency is kept
+_MEASURED = 10  # latencies that are kept per deployment
+_KNOWN = 1000  # deployments whose latencies are kept
+_LIFETIME = 3600.0  # seconds that a latency is kept
 _FAILED = 1000.0  # seconds that a failure counts as
 
 
 def by_weight(deployments: Sequence[Deployment], chance: random.Random) -> Deployment:
-    """Return one of *deployments* at random, each as often as it weighs."""
+    """Return one of *deployments* by weighted random choice."""
     weights = [deployment.weight for deployment in deployments]
     return chance.choices(deployments, weights if any(weights) else None)[0]
 
 
 class Strategy:
-    """The choice that the rules name, and what it remembers for it."""
+    """The configured strategy and its measurements."""
 
     def __init__(
         self,
-        rules: RouterSettings,
+        settings: RouterSettings,
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
-        self._narrowed = _STRATEGIES.get(rules.strategy, _all)
-        self._measures = rules.strategy == "latency-based-routing"
+        self._narrowed = _STRATEGIES.get(settings.strategy, _all)
+        self._measures = settings.strategy == "latency-based-routing"
         self._clock, self._chance = clock, chance or random.Random()
         self._latencies: OrderedDict[str, list[tuple[float, float]]] = OrderedDict()
         self.limits = limits
-        self.lives = float(rules.strategy_args.get("ttl") or _LIVES)
-        self.buffer = float(rules.strategy_args.get("lowest_latency_buffer") or 0.0)
+        self.lifetime = float(settings.strategy_args.get("ttl") or _LIFETIME)
+        self.buffer = float(settings.strategy_args.get("lowest_latency_buffer") or 0.0)
 
     def choose(self, deployments: Sequence[Deployment]) -> Deployment:
-        """Return the one of *deployments* to ask."""
+        """Return one of *deployments*."""
         if len(deployments) == 1:
             return deployments[0]
         return by_weight(self._narrowed(self, deployments), self._chance)
@@ -56,7 +56,7 @@ class Strategy:
         if not self._measures or deployment is None or deployment.has_client_key:
             return
         if entry.status == 499 or 400 <= entry.status < 429:
-            return  # it says nothing of the deployment
+            return  # not evidence about the deployment
         took = _FAILED if entry.error is not None else entry.took
         kept = self._latencies.setdefault(deployment.id, [])
         kept.append((self._clock(), took))
@@ -65,8 +65,8 @@ class Strategy:
             self._latencies.popitem(last=False)
 
     def latency(self, deployment: Deployment) -> float:
-        """Return the mean seconds that *deployment* took lately; 0 if nothing is known."""
-        since = self._clock() - self.lives
+        """Return the mean latency of *deployment* in seconds; 0 if unknown."""
+        since = self._clock() - self.lifetime
         took = [t for when, t in self._latencies.get(deployment.id, ()) if when > since]
         return sum(took) / len(took) if took else 0.0
 
@@ -87,17 +87,17 @@ def _least_used(strategy: Strategy, deployments: Sequence[Deployment]) -> Sequen
 
 
 def _fastest(strategy: Strategy, deployments: Sequence[Deployment]) -> Sequence[Deployment]:
-    """Return those of the lowest latency, or near it; what was never tried comes first."""
+    """Return those with the lowest latency, or near it; untried ones first."""
     return _lowest(deployments, strategy.latency, strategy.buffer)
 
 
 def _cheapest(strategy: Strategy, deployments: Sequence[Deployment]) -> Sequence[Deployment]:
-    """Return those that cost least."""
+    """Return the cheapest."""
     return _lowest(deployments, _price)
 
 
 def _price(deployment: Deployment) -> float:
-    """Return what a token in and a token out cost together; a dollar if it is not known."""
+    """Return the price of an input token plus an output token; 1 dollar if unknown."""
     prices = deployment.prices
     names = ("input_cost_per_token", "output_cost_per_token")
     if not any(name in prices for name in names):
@@ -108,7 +108,7 @@ def _price(deployment: Deployment) -> float:
 def _lowest(
     deployments: Sequence[Deployment], measure: Callable[[Deployment], float], slack: float = 0.0
 ) -> Sequence[Deployment]:
-    """Return those of the lowest *measure*, or not more than the share *slack* above it."""
+    """Return those with the lowest *measure*, or at most the share *slack* above it."""
     measured = [(measure(deployment), deployment) for deployment in deployments]
     most = min(value for value, _ in measured) * (1.0 + slack)
     return [deployment for value, deployment in measured if value <= most]

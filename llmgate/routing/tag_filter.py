@@ -1,4 +1,4 @@
-"""Which deployments the tags of a request choose."""
+"""Select deployments by the tags of a request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ DEFAULT_TAG = "default"
 
 
 def tagged(
-    found: Sequence[Deployment], tags: Sequence[str], model: str, rules: RouterSettings
+    found: Sequence[Deployment], tags: Sequence[str], model: str, settings: RouterSettings
 ) -> tuple[Deployment, ...]:
-    """Return those of *found* that are for requests with *tags*; raises Unauthorized for none.
+    """Return those of *found* for requests with *tags*; raises Unauthorized if there are none.
 
-    With no tag that fits it is those that are tagged `default`; without tags and without such
-    ones it is all.
+    If no tag matches, those tagged `default`; without tags and without such deployments, all.
     """
-    if not rules.tag_filtering:
+    if not settings.tag_filtering:
         return tuple(found)
-    fitting = any if rules.match_any_tag else all
+    fitting = any if settings.match_any_tag else all
     chosen = [d for d in found if tags and fitting(tag in _tags(d) for tag in tags)]
     chosen = chosen or [d for d in found if DEFAULT_TAG in _tags(d)]
     if chosen or not tags:

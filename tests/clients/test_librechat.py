@@ -1,6 +1,6 @@
 """What LibreChat, old and new, and guidance ask: every address, every field.
 
-Source: reference/platform.md 3.4 and reliability.md (e), from LibreChat's code and issues.
+Source: LibreChat's code and issues.
 """
 
 from __future__ import annotations

@@ -277,10 +277,10 @@ def test_one_hung_upstream_leaves_threads_for_the_others(clock: Clock) -> None:
     parallel = bulkhead(routes, lambda: 64)
     limits = Limits(counters.MemoryStore(), parallel)
 
-    entered = sum(limits.enter(to("a"), {}) == 0 for _ in range(100))
+    entered = sum(limits.acquire(to("a"), {}) == 0 for _ in range(100))
 
     assert entered == 56
-    assert limits.enter(to("b"), {}) == 0
+    assert limits.acquire(to("b"), {}) == 0
     assert bulkhead(Routes({"a": (to("a"), to("a"))}), lambda: 64)() == 0
 
 

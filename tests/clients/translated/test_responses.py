@@ -147,7 +147,7 @@ class TestNatively:
     def test_a_model_without_a_store_is_refused(
         self, upstream: Upstream, sdk: openai.OpenAI
     ) -> None:
-        with pytest.raises(openai.BadRequestError, match="keeps Responses"):
+        with pytest.raises(openai.BadRequestError, match="stores responses"):
             sdk.responses.retrieve(bodies.ID, extra_query={"model": "groq"})
 
 
