@@ -275,4 +275,4 @@ class Row(NamedTuple):
     base_path: str = ""  # completes an api_base that has no path
     text_only: bool = False  # its embeddings take no token ids
     messages: MessageRules = MessageRules()
-    docs: str = ""  # the page that says what it accepts
+    docs: str = ""  # the page that documents what it accepts
