@@ -144,6 +144,8 @@ class Failure(NamedTuple):
     param: str | None = None
     status: int | None = None  # where the provider's own status would mislead
     members: Mapping[str, Any] = {}  # other members of the error that clients get as they are
+    retry_after: float | None = None  # seconds, where the body contains it
+    details: tuple[Mapping[str, Any], ...] = ()  # Google's error details, for its own clients
 
 
 Build: TypeAlias = Callable[[Body, Deployment], Call]
@@ -242,6 +244,7 @@ class Provider(NamedTuple):
     required_settings: tuple[tuple[str, ...], ...] = (
         ("api_key",),
     )  # any of these, all of it, serves
+    address_settings: frozenset[str] = frozenset()  # where requests go: never a client's
     files: frozenset[str] = frozenset()  # settings that may be the path of a file in their place
     login: Login | None = None
     for_model: Callable[[Deployment], Provider] | None = (

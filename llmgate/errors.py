@@ -7,6 +7,7 @@ https://platform.openai.com/docs/guides/error-codes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -17,6 +18,7 @@ class GateError(Exception):
     type: str = "server_error"
     code: str | None = None
     retry: bool = False  # x-should-retry: whether a retry is safe and may succeed
+    details: Sequence[Mapping[str, Any]] = ()  # Google's, for clients of its API
     cause: str | None = None  # for the log; None: the exception it was raised from
 
     def __init__(

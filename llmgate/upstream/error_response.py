@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 from llmgate import errors
@@ -33,6 +34,11 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
         return _bad_status(answer.status, provider)
     found = _failure(answer, provider)
     status = found.status or answer.status
+    headers = {
+        name: value for name, value in answer.headers.items() if _allowed(name).fullmatch(value)
+    }
+    if found.retry_after is not None:
+        headers.setdefault("retry-after", str(math.ceil(found.retry_after)))
     kind = errors.UpstreamError if found.message else errors.UnexplainedError
     refusal = kind(
         found.message
@@ -41,11 +47,10 @@ def error(answer: Answer, provider: Provider) -> errors.GateError:
         type=found.type,
         param=found.param,
         code=found.code,
-        headers={
-            name: value for name, value in answer.headers.items() if _allowed(name).fullmatch(value)
-        },
+        headers=headers,
     )
     refusal.members = found.members
+    refusal.details = found.details
     return refusal
 
 

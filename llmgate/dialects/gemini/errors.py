@@ -6,7 +6,9 @@ https://ai.google.dev/gemini-api/docs/troubleshooting
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -45,16 +47,22 @@ _CODES = {
 _TOO_LONG = re.compile(
     r"token count.{0,60}(exceeds|only supports)|exceeds the maximum number of tokens", re.I | re.S
 )
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _TOO_LARGE = re.compile(r"payload size exceeds", re.I)
 
 
 def failure(body: Any) -> Failure:
     """Return the failure for an error *body*: Google's object, in a list or not, or OAuth's."""
     error = _error(body)
+    details = tuple(_objects(error.get("details")))
+    return _kind(error, details)._replace(details=details, retry_after=_retry_delay(details))
+
+
+def _kind(error: Mapping[str, Any], details: Iterable[Mapping[str, Any]]) -> Failure:
+    """Return the failure for an *error*, less its details."""
     message = str(error.get("message") or error.get("error_description") or "")
     status = error.get("status")
-    reasons = [detail.get("reason") for detail in _objects(error.get("details"))]
-    if "API_KEY_INVALID" in reasons:  # Google answers 400
+    if "API_KEY_INVALID" in [detail.get("reason") for detail in details]:  # with status 400
         return Failure(message, "authentication_error", "invalid_api_key", status=401)
     if _TOO_LONG.search(message):
         return Failure(
@@ -66,19 +74,33 @@ def failure(body: Any) -> Failure:
     return Failure(message, code=code if isinstance(code, str) else None, param=_field(error))
 
 
+def _retry_delay(details: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the seconds of a RetryInfo among *details*, None without one."""
+    for detail in details:
+        found = _DURATION.fullmatch(str(detail.get("retryDelay")))
+        if found:
+            return float(found[1])
+    return None
+
+
 def stream_error(event: Any) -> errors.UpstreamError:
     """Return the error that an *event* of a stream reports."""
     found, error = failure(event), _error(event)
     status = found.status or error.get("code")
     if not isinstance(status, int) or not 400 <= status <= 599:
         status = _STATUSES.get(str(error.get("status")), 502)
-    return errors.UpstreamError(
+    delay = found.retry_after
+    headers = {} if delay is None else {"retry-after": str(math.ceil(delay))}
+    raised = errors.UpstreamError(
         found.message or "Google reported an error in its stream.",
         status=status,
         type=found.type,
         param=found.param,
         code=found.code,
+        headers=headers,
     )
+    raised.details = found.details
+    return raised
 
 
 def _error(body: Any) -> Mapping[str, Any]:

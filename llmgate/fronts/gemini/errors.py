@@ -5,6 +5,7 @@ Source: https://cloud.google.com/apis/design/errors
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
@@ -31,8 +32,8 @@ _DOMAIN = "llmgate"
 def error_body(error: errors.GateError) -> dict[str, Any]:
     """Return *error* as Google's error object."""
     others = "UNAVAILABLE" if error.status >= 500 else "INVALID_ARGUMENT"
-    details: list[dict[str, Any]] = []
-    if error.code:
+    details: list[Mapping[str, Any]] = [*error.details]
+    if error.code and not details:
         details.append(
             {
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",
@@ -40,7 +41,7 @@ def error_body(error: errors.GateError) -> dict[str, Any]:
                 "domain": _DOMAIN,
             }
         )
-    if error.param:
+    if error.param and not error.details:
         violation = {"field": error.param, "description": error.message}
         details.append(
             {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}

@@ -94,7 +94,7 @@ LARGE = "Request payload size exceeds the limit: 20971520 bytes."
     ],
 )
 def test_an_error_is_told_in_openais_words(body: Any, wanted: Failure) -> None:
-    assert gemini_errors.failure(body) == wanted
+    assert gemini_errors.failure(body)._replace(details=()) == wanted
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,27 @@ def test_any_json_is_an_error_that_can_be_told(body: Any) -> None:
 
     assert isinstance(found.message, str)
     assert 400 <= raised.status <= 599
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds", "header"),
+    [
+        ("37s", 37.0, "37"),
+        ("1.5s", 1.5, "2"),
+        ("0s", 0.0, "0"),
+        ("soon", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_delay_of_retry_info_is_when_to_retry(
+    delay: Any, seconds: float | None, header: str | None
+) -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    body = {
+        "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "m", "details": [info]}
+    }
+
+    got, raised = gemini_errors.failure(body), gemini_errors.stream_error(body)
+
+    assert (got.retry_after, got.details) == (seconds, (info,))
+    assert (raised.headers.get("retry-after"), raised.details) == (header, (info,))
