@@ -29,6 +29,9 @@ ENV: Mapping[str, tuple[str, ...]] = {
 """Each setting and the variables of its default."""
 
 PAIR = ("aws_access_key_id", "aws_secret_access_key")
+ADDRESSES = frozenset({"aws_sts_endpoint"})
+"""The settings that are addresses."""
+
 KEYS = frozenset((*PAIR, "aws_session_token"))
 """What signs; the parts of one set are of no use to those of another."""
 

@@ -116,29 +116,37 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return f"{base}/v1beta" if _HOST.fullmatch(base) else base
 
 
+def chat(build: Build) -> Operation:
+    """Return the chat that *build* makes calls for."""
+    return Operation(
+        build,
+        parse=gemini_reply.completion,
+        stream=gemini_reply.chunks,
+        usage=openai_wire.usage,
+        params=gemini_request.PARAMS,
+        extensions=gemini_request.EXTENSIONS,
+        web_search=gemini_tools.can_search,
+    )
+
+
+def embeddings(build: Build) -> Operation:
+    """Return the embeddings that *build* makes calls for."""
+    return Operation(
+        build,
+        parse=gemini_embeddings.reply,
+        usage=openai_wire.usage,
+        params=gemini_embeddings.PARAMS,
+    )
+
+
 GEMINI = Provider(
     name="gemini",
     base_url=_base_url,
     authorize=_authorize,
     failure=gemini_errors.failure,
     operations={
-        "chat": Operation(
-            _chat,
-            parse=gemini_reply.completion,
-            stream=gemini_reply.chunks,
-            usage=openai_wire.usage,
-            params=gemini_request.PARAMS,
-            extensions=gemini_request.EXTENSIONS,
-            web_search=gemini_tools.can_search,
-        ),
-        "embeddings": Operation(
-            _embed,
-            parse=gemini_embeddings.reply,
-            usage=openai_wire.usage,
-            params=gemini_embeddings.PARAMS,
-            split=_parts,
-            merge=openai_embeddings.joined,
-        ),
+        "chat": chat(_chat),
+        "embeddings": embeddings(_embed)._replace(split=_parts, merge=openai_embeddings.joined),
         "generate": operation(_generate),
         "generate_count": operation(_native("countTokens", front_native.count)),
         "embed_content": operation(_native("embedContent", front_native.embed_one)),

@@ -114,6 +114,7 @@ SAGEMAKER = Provider(
     },
     env=aws.ENV,
     settings=aws.SETTINGS | {"hf_model_name", "sagemaker_input_field"},
+    address_settings=aws.ADDRESSES,
     exclusive_settings=aws.KEYS,
     required_settings=(aws.PAIR,),
 )

@@ -13,13 +13,10 @@ from llmgate import errors
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
-from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.dialects.gemini import embeddings as gemini_embeddings
 from llmgate.dialects.gemini import errors as gemini_errors
-from llmgate.dialects.gemini import reply as gemini_reply
 from llmgate.dialects.gemini import request as gemini_request
-from llmgate.dialects.gemini import tools as gemini_tools
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.fronts.gemini import native as front_native
 from llmgate.providers import credentials
@@ -134,21 +131,8 @@ VERTEX = Provider(
     authorize=authorize,
     failure=gemini_errors.failure,
     operations={
-        "chat": Operation(
-            _chat,
-            parse=gemini_reply.completion,
-            stream=gemini_reply.chunks,
-            usage=openai_wire.usage,
-            params=gemini_request.PARAMS,
-            extensions=gemini_request.EXTENSIONS,
-            web_search=gemini_tools.can_search,
-        ),
-        "embeddings": Operation(
-            _embed,
-            parse=gemini_embeddings.reply,
-            usage=openai_wire.usage,
-            params=gemini_embeddings.PARAMS,
-        ),
+        "chat": gemini.chat(_chat),
+        "embeddings": gemini.embeddings(_embed),
         "generate": gemini.operation(_generate),
         "generate_count": gemini.operation(_count),
     },

@@ -50,7 +50,7 @@ def project(settings: Mapping[str, Any]) -> str | None:
 
 def call(deployment: Deployment) -> Call:
     """Return the call that requests an access token with *deployment*'s credentials."""
-    found = credentials(deployment.settings)
+    found = _trusted(credentials(deployment.settings), deployment)
     kind = found.get("type")
     if kind not in _FORMS:
         raise _wrong(f"is of type '{kind}'; llmgate knows {' and '.join(_FORMS)}")
@@ -59,7 +59,18 @@ def call(deployment: Deployment) -> Call:
     except KeyError as e:
         raise _wrong(f"lacks {e}") from e
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return Call("POST", TOKEN_URL, headers, urlencode(form).encode())
+    return Call("POST", found["token_uri"], headers, urlencode(form).encode())
+
+
+def _is_clients(deployment: Deployment) -> bool:
+    """Return whether a client sent the credentials."""
+    return deployment.has_client_key or deployment.origin == "client"
+
+
+def _trusted(found: Mapping[str, Any], deployment: Deployment) -> Mapping[str, Any]:
+    """Return the credentials *found* with a `token_uri`: Google's own if a client sent them."""
+    named = None if _is_clients(deployment) else found.get("token_uri")
+    return {**found, "token_uri": named if isinstance(named, str) and named else TOKEN_URL}
 
 
 def token(answer: Any) -> tuple[str, float]:
@@ -96,7 +107,7 @@ def assertion(found: Mapping[str, Any], now: float, sign: Callable[[bytes], byte
     claims = {
         "iss": found["client_email"],
         "scope": SCOPE,
-        "aud": TOKEN_URL,
+        "aud": found.get("token_uri") or TOKEN_URL,
         "iat": int(now),
         "exp": int(now) + _LIFETIME,
     }

@@ -152,6 +152,7 @@ WATSONX = Provider(
         ),
     },
     env=_ENV,
+    address_settings=frozenset({"watsonx_iam_url"}),
     exclusive_settings=frozenset(_CREDENTIALS),
     required_settings=tuple((name,) for name in _CREDENTIALS),
     login=Login(_needed, _login, _token),

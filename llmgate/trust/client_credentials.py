@@ -110,16 +110,22 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
 
     Raises Forbidden for what this deployment does not let clients bring.
     """
+    for refused in provider.address_settings & body.keys():
+        if body[refused] is not None:
+            raise not_allowed(refused)
+    for name in provider.address_settings & body.keys():
+        if body[name] is not None:
+            raise not_allowed(name)
     if deployment.has_client_key or not brings(body):
         return deployment
     given = {name: body[name] for name in SETTINGS if body.get(name) is not None}
-    name = next((name for name in _ADDRESSES if body.get(name)), None)
+    address = next((name for name in _ADDRESSES if body.get(name)), None)
     for setting in given:
         if setting != "api_version" and not _permits(deployment, setting, None, allowed):
             raise not_allowed(setting)
         _check_setting(setting, given[setting])
-    if name is not None:
-        return _elsewhere(deployment, body, provider, name, allowed)
+    if address is not None:
+        return _elsewhere(deployment, body, provider, address, allowed)
     key = body.get("api_key") or None
     settings = {**deployment.settings}
     if key or provider.exclusive_settings & given.keys():  # none of ours beside the client's own

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from llmgate import providers
@@ -23,6 +25,17 @@ def test_a_provider_is_there(name: str) -> None:
 def test_a_provider_is_listed_by_its_own_name(name: str, provider: Provider) -> None:
     assert provider.name == name
     assert provider.operations
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+def test_a_setting_that_is_an_address_is_declared(provider: Provider) -> None:
+    named = {
+        name
+        for name in provider.settings | provider.env.keys()
+        if re.search(r"url|endpoint|host|address", name)
+    }
+
+    assert named <= provider.address_settings
 
 
 def test_every_row_is_a_provider() -> None:

@@ -51,14 +51,14 @@ def account(private_key: str) -> dict[str, str]:
         "private_key_id": "k1",
         "private_key": private_key,
         "client_email": "me@p.iam.gserviceaccount.com",
-        "token_uri": "https://evil.example/token",
+        "token_uri": "https://sts.example/token",
     }
 
 
-def called(credentials: Any) -> Call:
+def called(credentials: Any, **over: Any) -> Call:
     settings = {"vertex_credentials": credentials}
     assert VERTEX.login is not None
-    return VERTEX.login.call(Deployment("g", "vertex_ai", "m", "x", settings=settings))
+    return VERTEX.login.call(Deployment("g", "vertex_ai", "m", "x", settings=settings, **over))
 
 
 def unpacked(part: bytes) -> bytes:
@@ -69,7 +69,7 @@ def unpacked(part: bytes) -> bytes:
 def test_a_service_account_signs_who_it_is_and_google_is_asked(key: rsa.RSAPrivateKey) -> None:
     got = called(account(pem(key)))
 
-    assert (got.method, got.url) == ("POST", "https://oauth2.googleapis.com/token")
+    assert (got.method, got.url) == ("POST", "https://sts.example/token")
     assert got.headers == {"Content-Type": "application/x-www-form-urlencoded"}
     form = parse_qs(bytes(got.data))
     assert form[b"grant_type"] == [b"urn:ietf:params:oauth:grant-type:jwt-bearer"]
@@ -89,11 +89,26 @@ def test_an_assertion_says_who_for_what_and_until_when() -> None:
     assert json.loads(unpacked(claims)) == {
         "iss": "me@p.iam.gserviceaccount.com",
         "scope": "https://www.googleapis.com/auth/cloud-platform",
-        "aud": "https://oauth2.googleapis.com/token",
+        "aud": "https://sts.example/token",
         "iat": 1_700_000_000,
         "exp": 1_700_003_600,
     }
     assert (json.loads(unpacked(header))["alg"], signature) == ("RS256", b"____")
+
+
+@pytest.mark.parametrize("over", [{"has_client_key": True}, {"origin": "client"}])
+def test_the_address_in_a_clients_credentials_is_not_called(
+    key: rsa.RSAPrivateKey, over: dict[str, Any]
+) -> None:
+    got = called(account(pem(key)), **over)
+
+    claims = parse_qs(bytes(got.data))[b"assertion"][0].split(b".")[1]
+    assert got.url == "https://oauth2.googleapis.com/token"
+    assert json.loads(unpacked(claims))["aud"] == "https://oauth2.googleapis.com/token"
+
+
+def test_credentials_without_an_address_are_googles() -> None:
+    assert called(USER).url == "https://oauth2.googleapis.com/token"
 
 
 @pytest.mark.parametrize("credentials", [USER, json.dumps(USER)])

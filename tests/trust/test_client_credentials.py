@@ -33,6 +33,18 @@ def test_addresses_and_settings_are_refused_unless_allowed(name: str) -> None:
     assert (caught.value.param, caught.value.code) == (name, "client_address_not_allowed")
 
 
+def test_an_address_that_a_provider_declares_is_never_a_clients() -> None:
+    provider = PROVIDERS["openai"]._replace(address_settings=frozenset({"new_endpoint"}))
+    allowed = client_credentials.Allowed(everything=True)
+
+    with pytest.raises(errors.Forbidden) as caught:
+        client_credentials.applied(OURS, {"new_endpoint": "https://x"}, provider, allowed)
+
+    assert caught.value.param == "new_endpoint"
+    body = {"new_endpoint": None}
+    assert client_credentials.applied(OURS, body, provider, allowed) is OURS
+
+
 @pytest.mark.parametrize("name", sorted(client_credentials.NEVER))
 @pytest.mark.parametrize("value", ["x", "", {}, False])
 def test_some_settings_are_never_a_clients(name: str, value: Any) -> None:
