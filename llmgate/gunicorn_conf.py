@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
+from llmgate.accounting import in_flight
+from llmgate.accounting import request_log
 from llmgate.errors import ConfigError
 from llmgate.server import accept_balance
 from llmgate.server import bind_check
@@ -150,15 +152,17 @@ def on_exit(server: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove an exited worker from the accept balance."""
+    """Log the requests that an exited worker left; remove it from the accept balance."""
     accept_balance.CONNECTIONS.record(worker.age, None)
+    request_log.print_lost(in_flight.TABLE.lost(worker.age))
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Let slow policies record what is queued; unfreeze, as in `on_exit`."""
+    """Let slow policies and the log write what is queued; unfreeze, as in `on_exit`."""
     gate = getattr(worker.wsgi, "extensions", {}).get("llmgate")
     if gate is not None:
         gate.policies.flush(_FLUSH_SECONDS)
+    request_log.STDOUT.drain(_FLUSH_SECONDS)
     gc.unfreeze()
 
 
@@ -176,6 +180,7 @@ def post_worker_init(worker: Any) -> None:
 
     With a thousand streams a collection scans a large heap, which delays first chunks.
     """
+    in_flight.TABLE.attach(worker.age)
     if worker_class == _WORKERS["gevent"]:
         gc.set_threshold(*_COLLECTIONS)
     admission_control = getattr(worker.wsgi, "extensions", {}).get("llmgate.admission")

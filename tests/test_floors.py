@@ -27,7 +27,7 @@ ALLOWED = {
     "upstream": "contract errors inbound trust",
     "dialects": "contract errors codecs",
     "fronts": "contract errors codecs dialects schema",
-    "accounting": "contract errors inbound trust upstream",
+    "accounting": "contract errors codecs inbound trust upstream",
     "access": "contract errors accounting storage",
     "providers": "contract errors codecs dialects fronts schema",
     "routing": "contract errors accounting schema storage trust upstream",

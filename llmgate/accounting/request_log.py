@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import select
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from llmgate.accounting.background_stream import BackgroundStream
+from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Upload
+from llmgate.inbound import disconnect
 from llmgate.trust import client_credentials
 from llmgate.trust import redaction
 
@@ -30,13 +36,23 @@ def writer(secrets: Iterable[str], prompts: bool) -> Callable[[Entry], None]:
 
     def write(entry: Entry) -> None:
         if entry.final:
-            found = line(entry, prompts)
-            found |= {k: _cleaned(found[k], clean) for k in _FOREIGN if found.get(k)}
-            text = json.dumps(found)
+            text = _text(entry, prompts, clean)
             for take in WRITERS:
                 take(text)
 
     return write
+
+
+def _text(entry: Entry, prompts: bool, clean: Callable[[str], str]) -> str:
+    """Return the line of *entry*; one that cannot be written says so instead of vanishing."""
+    try:
+        found = line(entry, prompts)
+        found |= {k: _cleaned(found[k], clean) for k in _FOREIGN if found.get(k)}
+        return json.dumps(found)
+    except (RecursionError, ValueError, TypeError) as error:
+        found = line(entry._replace(caller=Caller(entry.caller.key), body=None), False)
+        found |= {k: _cleaned(found[k], clean) for k in _FOREIGN if found.get(k)}
+        return json.dumps({**found, "log_error": f"{type(error).__name__}: fields left out"})
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
@@ -50,14 +66,48 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     return value
 
 
-def printed(text: str) -> None:
-    """Write *text* as a line of standard output, unless that is closed.
+def _dropped(number: int) -> str:
+    """Return the line for *number* lines that the reader of standard output was too slow for."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": now, "log_lines_dropped": number}) + "\n"
 
-    Not with `logging`, which costs time and adds nothing to a complete line.
+
+STDOUT = BackgroundStream(lambda: sys.stdout, _dropped)
+"""Standard output, behind a queue."""
+
+
+def printed(text: str) -> None:
+    """Write *text* as a line of standard output, soon; if that is closed, it is lost.
+
+    Not through `logging`, which would only add time to a complete line.
     """
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # None if it was closed
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+    STDOUT.write(text + "\n")
+
+
+def print_lost(requests: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line for each of the *requests* of a worker that was killed.
+
+    The master does this. It must not wait for the reader, and has no threads: it prints as long as
+    standard output has room.
+    """
+    for each in requests:
+        started = datetime.fromtimestamp(each["started"], UTC)
+        found = {
+            "time": started.isoformat(timespec="milliseconds"),
+            "request_id": each["request_id"],
+            "endpoint": each["endpoint"],
+            "status": 500,
+            "caller": each["caller"],
+            "error": "The worker process ended before the response was complete.",
+            "error_code": "worker_lost",
+            "aborted": True,
+        }
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            fd = sys.stdout.fileno()
+            poll = disconnect.native("select").poll()
+            poll.register(fd, select.POLLOUT)
+            if poll.poll(0):  # a pipe then takes PIPE_BUF bytes
+                os.write(fd, json.dumps(found).encode() + b"\n")
 
 
 @contextlib.contextmanager

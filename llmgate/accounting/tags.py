@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.codecs import json_limits
+
+_MAX_DEPTH = 100  # as of a body
 _METADATA = ("metadata", "litellm_metadata")  # the first takes precedence, member by member
 
 
@@ -47,6 +50,8 @@ def _merged(given: Mapping[str, Any]) -> Any:
 
 def _object(text: str) -> Any:
     """Return the JSON of *text*, else the text itself."""
+    if json_limits.exceeds_depth(text.encode(), _MAX_DEPTH):
+        return text
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

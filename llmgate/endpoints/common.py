@@ -17,6 +17,7 @@ from flask import request
 
 from llmgate import config
 from llmgate import errors
+from llmgate.accounting import in_flight
 from llmgate.accounting import meter as metering
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
@@ -145,6 +146,7 @@ def register(app: Flask, given: config.Settings) -> None:
             if request.method == "POST":
                 admission_control.acquire(g.meter)
             auth.check_key(digest)
+            in_flight.TABLE.add(g.meter, g.meter.request_id, g.meter.endpoint, g.key)
         return None
 
     def end(response: Response) -> Response:
@@ -163,6 +165,7 @@ def register(app: Flask, given: config.Settings) -> None:
         keepalive.end()
         admission_control.release(noted)
         noted.end(status)
+        in_flight.TABLE.remove(noted)
 
     app.before_request(begin)
     app.after_request(end)

@@ -11,10 +11,13 @@ from flask import request
 from gunicorn.http.errors import ParseException
 
 from llmgate import errors
+from llmgate.codecs import json_limits
 from llmgate.contract import Body
 
 DEEPEST = 100
 """The maximum nesting depth of a body."""
+
+_MAX_VALUES = 500_000  # arrays, objects and commas: some 50 MB of Python objects
 
 _JSON_TYPES = re.compile(
     r"(application/([\w.-]+\+)?json|text/(json|plain)|application/x-www-form-urlencoded)?"
@@ -58,6 +61,10 @@ def _check_kind() -> None:
 
 def _read(data: bytes) -> Any:
     """Return the JSON in *data*; raises InvalidRequest."""
+    if json_limits.exceeds_values(data, _MAX_VALUES):
+        raise errors.TooLarge(
+            f"The request body has more than {_MAX_VALUES} JSON values. Send fewer in one request."
+        )
     found = _decoded(data)
     if _depth(data, found) > DEEPEST:
         raise _bad_json(f"it is nested more than {DEEPEST} levels deep")

@@ -347,6 +347,7 @@ def test_a_real_gateway_writes_its_lines_to_standard_output(
 
 def test_a_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     request_log.printed('{"a": 1}')
+    assert request_log.STDOUT.drain(5)
 
     assert capsys.readouterr().out == '{"a": 1}\n'
 
@@ -360,5 +361,6 @@ def test_a_line_that_nobody_reads_fails_nothing(
     monkeypatch.setattr(sys, "stdout", gone if closed else None)
 
     request_log.printed("{}")
+    assert request_log.STDOUT.drain(5)
 
     assert sys.stdout is None or sys.stdout.closed

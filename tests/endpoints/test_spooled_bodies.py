@@ -44,7 +44,7 @@ def full_disk() -> Iterator[None]:
 def test_an_upload_onto_a_full_disk_is_507_and_may_be_retried(
     client: FlaskClient, path: str, fields: dict[str, Any], lines: list[Any]
 ) -> None:
-    got = client.post(path, data=form(SIZE, **fields), content_type=FORM)
+    got = client.post(path, data=form(SIZE, **fields), content_type=FORM, buffered=True)
 
     assert (got.status_code, got.get_json()["error"]["code"]) == (507, "insufficient_storage")
     assert (got.headers["Retry-After"], got.headers["x-should-retry"]) == ("30", "true")
