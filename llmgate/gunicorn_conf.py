@@ -180,11 +180,11 @@ def post_worker_init(worker: Any) -> None:
 
     With a thousand streams a collection scans a large heap, which delays first chunks.
     """
-    in_flight.TABLE.attach(worker.age)
     if worker_class == _WORKERS["gevent"]:
         gc.set_threshold(*_COLLECTIONS)
     admission_control = getattr(worker.wsgi, "extensions", {}).get("llmgate.admission")
     if admission_control:
+        in_flight.TABLE.attach(worker.age)
         admission_control.start(worker, worker.cfg.threads, worker.cfg.graceful_timeout)
         worker.on_thread_limit = admission_control.set_threads
 

@@ -32,8 +32,16 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         """Patch the standard library before the app creates locks and threads."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)  # nothing has used ssl yet
-            monkey.patch_all()
+            # the master calls this, too: with gevent's fork libev takes SIGCHLD over, and the
+            # master never notices that a worker has died
+            monkey.patch_all(os=False, signal=False)
         connections.use_patched_ssl()
+
+    def patch(self) -> None:
+        """Patch what `setup` left out, and the sockets."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)
+            super().patch()
 
     def init_process(self) -> None:
         """Start, with a native thread for connections that are being closed."""

@@ -64,6 +64,7 @@ def test_the_requests_of_a_killed_worker_are_logged_as_lost(
         found = [gate.log(_is_line(f"lost-{at}"), 20) for at in range(3)]
         for sock in socks:
             sock.close()
+        workers.eventually(lambda: gate.workers() not in ([], [pid]), 20)  # another one
         lines = [line for line in gate.logs() if isinstance(line, dict)]
 
     assert [(line["status"], line["error_code"]) for line in found] == [(500, "worker_lost")] * 3
