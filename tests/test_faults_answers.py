@@ -54,7 +54,7 @@ SECRET = "the words of the upstream"
         (json_answer(b"{}"), BAD),
         (json_answer({"choices": SECRET}), BAD),
         (json_answer({"detail": SECRET}), BAD),
-        (json_answer(b"[" * 100_000), BAD),
+        (json_answer(b"[" * 100_000), TOO_LARGE),
         (json_answer(b"9" * 5000), BAD),
         (json_answer(json.dumps(chat_completion()).encode("utf-16")), BAD),
         (answer([SECRET.encode()], headers={"content-type": "text/plain"}), BAD),
@@ -189,6 +189,34 @@ def test_an_answer_larger_than_the_cap_is_given_up(
 
     assert failed(got) == TOO_LARGE
     assert upstream.requests[0].closed_by_peer.wait(5)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_json_of_many_values_is_refused_before_it_is_parsed(
+    client: FlaskClient, upstream: Upstream, framing: Any, stream: bool
+) -> None:
+    headers = {"content-type": "application/json"}
+    upstream.plays(
+        answer([b"[", Repeat(b"[]," * 100_000, 100), b"0]"], headers=headers, framing=framing)
+    )
+    tracemalloc.start(1)
+
+    got = posted(client, asks(stream=stream))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert failed(got) == TOO_LARGE
+    assert peak < 4 * 30_000_000
+
+
+def test_an_event_of_many_values_is_refused_before_it_is_parsed(
+    client: FlaskClient, upstream: Upstream
+) -> None:
+    event = [b"data: [", Repeat(b"[]," * 100_000, 40), b"0]\n\n"]
+    upstream.plays(answer(event, headers={"content-type": "text/event-stream"}, framing="chunked"))
+
+    assert failed(posted(client, asks(stream=True))) == TOO_LARGE
 
 
 def test_a_bomb_is_unpacked_no_further_than_the_cap(

@@ -16,6 +16,7 @@ from uuid import UUID
 from zlib import crc32
 
 from llmgate import errors
+from llmgate.codecs import json_cost
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes that one message may have."""
@@ -30,6 +31,7 @@ _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")
 _FRAME = _PRELUDE.size + _CRC.size
 _STRING = 7
+_CHECKED = 65536  # bytes from which on the cost of parsing a payload is checked
 
 
 def messages(pieces: Iterable[bytes]) -> Iterator[Message]:
@@ -80,7 +82,10 @@ def _message(data: bytes, heads: int) -> Message:
         raise errors.BadUpstream(
             "Invalid event stream from the upstream: invalid headers."
         ) from error
-    return headers, data[end:-4]
+    payload = data[end:-4]
+    if len(payload) > _CHECKED:
+        json_cost.check(payload)
+    return headers, payload
 
 
 _FIXED: Mapping[int, tuple[int, Callable[[bytes], str]]] = {

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmgate import errors
+from llmgate.codecs import json_cost
 
 LARGEST_EVENT = 16 * 1024 * 1024
 """The maximum size of an event in bytes; images in base64 come near it."""
@@ -20,6 +21,7 @@ LARGEST_EVENT = 16 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
 """The last event of OpenAI's streams."""
 
+_CHECKED = 65536  # bytes from which on the cost of parsing a block is checked
 _BOM = b"\xef\xbb\xbf"
 _EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\r?\n|\r\r|\Z)", re.S)
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
@@ -30,7 +32,7 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
     An empty piece is passed on. The bytes behind the last whole event are yielded if only the
     blank line is missing, and dropped if the event is truncated. Raises BadUpstream for an event
-    above LARGEST_EVENT.
+    above LARGEST_EVENT, or with JSON that is too costly to parse.
     """
     rest = bytearray()
     for piece in pieces:
@@ -41,14 +43,41 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         rest += piece
         end = last_end(rest, max(0, seen - 3))
         if end:
-            yield bytes(rest[:end])
+            yield _checked(bytes(rest[:end]))
             del rest[:end]
         elif len(rest) > LARGEST_EVENT:
             raise errors.BadUpstream(
                 f"The upstream sent an event of more than {LARGEST_EVENT} bytes."
             )
-    if rest and _complete(bytes(rest)):
+    if rest and _complete(_checked(bytes(rest))):
         yield bytes(rest) + b"\n\n"
+
+
+def _checked(block: bytes) -> bytes:
+    """Return *block*, whose events are to be parsed; raises BadUpstream if that is too costly."""
+    if len(block) > _CHECKED:
+        json_cost.check(block)
+    return block
+
+
+def whole_events(pieces: Iterable[bytes], largest: int) -> Iterator[bytes]:
+    """Yield *pieces* as blocks of whole events, the bytes unchanged; they are not parsed.
+
+    An event above *largest* bytes is not waited for: it is yielded in parts.
+    """
+    rest = bytearray()
+    for piece in pieces:
+        if not rest and piece.endswith(b"\n\n"):
+            yield piece
+            continue
+        seen = len(rest)
+        rest += piece
+        end = len(rest) if len(rest) > largest else last_end(rest, max(0, seen - 3))
+        if end:
+            yield bytes(rest[:end])
+            del rest[:end]
+    if rest:
+        yield bytes(rest)
 
 
 def last_end(data: bytes | bytearray, start: int, stop: int | None = None) -> int:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -105,7 +103,7 @@ class PassthroughRequest(NamedTuple):
             pieces = usage_tap.native_pieces(pieces, meter.add_usage)
             meter.add_usage(_invoked(answer.headers))
         if kind == _EVENTS:
-            pieces = _events(pieces)
+            pieces = sse.whole_events(pieces, _LARGEST_EVENT)
         write_error = self.write_error if kind == _EVENTS else None
         flow = streaming.primed(attempt, pieces, _type(answer), write_error, may_be_empty=True)
         return flow._replace(status=answer.status, headers=shown(answer.headers))
@@ -172,18 +170,3 @@ def _invoked(given: Mapping[str, str]) -> dict[str, float]:
     """Return the usage in Bedrock's headers."""
     named = ((ours, given.get(name, "")) for name, ours in _INVOKED)
     return {ours: int(text) for ours, text in named if re.fullmatch(r"\d{1,12}", text)}
-
-
-def _events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces* as blocks of whole events, so that keep-alives fit between them."""
-    rest = b""
-    for piece in pieces:
-        rest += piece
-        end = sse.last_end(rest, 0)
-        if len(rest) > _LARGEST_EVENT:
-            end = len(rest)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmgate import errors
+from llmgate.codecs import json_cost
 from llmgate.codecs import sse
 from llmgate.contract import Answer
 from llmgate.contract import Event
@@ -70,9 +71,11 @@ def _fronted(attempt: Attempt, front: Front, reply: Reply) -> bytes:
 
 
 def _data(attempt: Attempt, answer: Answer) -> bytes:
-    """Return the whole body of *answer*."""
+    """Return the whole body of *answer*, JSON that is not too costly to parse."""
     with attempt.meter.waiting():
-        return http_session.body(answer)
+        data = http_session.body(answer)
+    json_cost.check(data)
+    return data
 
 
 def _reply(attempt: Attempt, data: bytes) -> Reply:
@@ -172,7 +175,9 @@ def _page(attempt: Attempt) -> errors.GateError:
 
 def _chunks_of_whole(attempt: Attempt) -> Iterator[Event]:
     """Yield the chunks of a whole completion that an upstream sent in place of a stream."""
-    reply = json.loads(http_session.body(attempt.answer))
+    data = http_session.body(attempt.answer)
+    json_cost.check(data)
+    reply = json.loads(data)
     if reply.get("error") and "choices" not in reply:
         raise openai_wire.stream_error(reply)
     yield from openai_wire.chunks_from_reply(attempt.operation.parse(reply, attempt.deployment))

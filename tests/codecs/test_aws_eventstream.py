@@ -154,3 +154,12 @@ def test_what_is_written_comes_back(
 def test_any_bytes_give_messages_or_an_error(data: bytes, size: int) -> None:
     with contextlib.suppress(errors.BadUpstream):
         list(aws_eventstream.messages(eventstreams.cut(data, size)))
+
+
+def test_a_message_that_is_too_costly_to_parse_is_refused() -> None:
+    text = b'"' + b"a" * 3_000_000 + b'"'
+    assert list(aws_eventstream.messages([eventstreams.message({}, text)])) == [({}, text)]
+
+    costly = eventstreams.message({}, b"[" + b"[]," * 3_000_000 + b"0]")
+    with pytest.raises(errors.BadUpstream, match="too many values"):
+        list(aws_eventstream.messages([costly]))

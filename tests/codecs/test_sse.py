@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +90,48 @@ def test_any_bytes_give_the_same_events_however_cut(data: bytes, size: int) -> N
 
 def test_a_named_event_carries_its_name() -> None:
     assert sse.encoded({"a": 1}, "ping") == b'event: ping\ndata: {"a":1}\n\n'
+
+
+@given(st.lists(st.sampled_from([b"data: 1\n\n", b"data", b": 2\r\n\r\n", b"\n", b"", b"x\r\r"])))
+def test_whole_events_are_the_same_bytes_cut_between_events(pieces: list[bytes]) -> None:
+    blocks = list(sse.whole_events(pieces, 100))
+
+    assert b"".join(blocks) == b"".join(pieces)
+    assert all(block.endswith((b"\n\n", b"\n\r\n", b"\r\r")) for block in blocks[:-1])
+
+
+def test_an_event_that_is_too_large_to_wait_for_is_passed_on_in_parts() -> None:
+    assert list(sse.whole_events([b"a" * 60, b"b" * 60, b"c\n\n"], 100)) == [
+        b"a" * 60 + b"b" * 60,
+        b"c\n\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda pieces: list(sse.blocks(pieces)),
+        lambda pieces: list(sse.whole_events(pieces, 10_000_000)),
+        lambda pieces: list(sse.events(pieces)),
+    ],
+)
+@pytest.mark.parametrize("piece", [b"a" * 50, b"\n:", b"\r\n:"])
+def test_the_time_for_an_event_in_small_pieces_is_linear(
+    read: Callable[[list[bytes]], object], piece: bytes
+) -> None:
+    def seconds(count: int) -> float:
+        pieces = [b"data: ", *[piece] * count, b"\n\n"]
+        begun = time.process_time()
+        read(pieces)
+        return time.process_time() - begun
+
+    assert seconds(40_000) < 10 * max(0.05, seconds(10_000))
+
+
+def test_an_event_that_is_too_costly_to_parse_is_refused() -> None:
+    costly = b"data: [" + b"[]," * 3_000_000 + b"0]"
+
+    for pieces in ([costly, b"\n\n"], [costly]):
+        with pytest.raises(errors.BadUpstream, match="too many values"):
+            list(sse.blocks(pieces))
+    assert len(b"".join(sse.blocks([b'data: "', b"a" * 3_000_000, b'"\n\n']))) == 3_000_010
