@@ -44,6 +44,8 @@ MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, Recurs
 def completed(attempt: Attempt) -> Completed:
     """Return the whole answer of *attempt* on its endpoint's wire."""
     data = _data(attempt, attempt.answer)
+    if not data and attempt.body.get("method") == "DELETE" and attempt.name == "stored_responses":
+        return Completed(data, "application/json", streaming.headers(attempt))
     reply = _reply(attempt, data)
     more = [_reply(attempt, _data(attempt, answer)) for answer in attempt.more]
     if more:

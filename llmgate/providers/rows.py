@@ -55,7 +55,7 @@ _MISTRAL = Row(
     ),
     docs="https://docs.mistral.ai/api/endpoint/chat",
 )
-_OWN = Row(base_url="", operations=_ALL, messages=MessageRules(cache_marks=True))
+_OWN = Row(base_url="", operations=(*_ALL, "rerank"), messages=MessageRules(cache_marks=True))
 
 ROWS: Mapping[str, Row] = {
     "ai21": Row("https://api.ai21.com/studio/v1", ("AI21_API_KEY",)),

@@ -7,14 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from llmgate.accounting import token_estimate
 from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
-from llmgate.schema import parameters
 from llmgate.storage.counters import RateLimit
 from llmgate.storage.counters import Store
 
-_BYTES_PER_TOKEN = 4
 _RETRY_SOON = 1.0  # seconds after which a concurrent request may have ended
 
 
@@ -106,4 +105,4 @@ def estimate(body: Body) -> int:
     """Return an estimate of the tokens of *body*: its text plus its maximum output."""
     most = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     answer = most if isinstance(most, int) and most > 0 else 0
-    return parameters.text_length(body) // _BYTES_PER_TOKEN + answer
+    return token_estimate.tokens(body) + answer

@@ -255,19 +255,3 @@ def without(value: Any, steps: list[str]) -> Any:
             without(item, rest) if step in ("*", str(at)) else item for at, item in enumerate(value)
         ]
     return value
-
-
-def text_length(body: Body) -> int:
-    """Return the number of characters of text in *body*, for estimates of its tokens."""
-    return sum(_length(body.get(key)) for key in ("prompt", "input", "messages"))
-
-
-def _length(value: Any) -> int:
-    """Return the characters of a text, or of the texts in a list of texts, parts and messages."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, list):
-        return sum(map(_length, value))
-    if isinstance(value, dict):
-        return _length(value.get("content")) + _length(value.get("text"))
-    return 0

@@ -443,34 +443,6 @@ def test_a_whole_body_of_librechat_passes(name: str) -> None:
 # -- how much is asked
 
 
-@pytest.mark.parametrize(
-    ("body", "wanted"),
-    [
-        ({}, 0),
-        ({"prompt": "abc"}, 3),
-        ({"prompt": ["abc", "de", [1, 2]]}, 5),
-        ({"input": "abcd"}, 4),
-        ({"input": [1, 2, 3]}, 0),
-        (
-            {
-                "messages": [
-                    {"role": "system", "content": "ab"},
-                    {"role": "user", "content": [{"type": "text", "text": "cde"}, {"type": "x"}]},
-                    {"role": "assistant", "content": None},
-                    {"role": "tool"},
-                ]
-            },
-            5,
-        ),
-        ({"messages": None, "prompt": None}, 0),
-        ({"messages": 5, "prompt": {"id": "x"}, "input": True}, 0),
-        ({"messages": [5, None, ["a"]]}, 1),
-    ],
-)
-def test_the_text_of_a_body_is_measured(body: Any, wanted: int) -> None:
-    assert parameters.text_length(body) == wanted
-
-
 HI = {"messages": [{"role": "user", "content": "Hi"}]}
 DEPLOYMENT = Deployment("g", "mistral", "large", "https://x")
 OPERATION = Operation(build=lambda body, deployment: None)  # type: ignore

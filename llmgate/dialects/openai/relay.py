@@ -23,7 +23,7 @@ from llmgate.dialects.openai import usage as openai_usage
 
 # It begins with one byte, which `re` finds ten times as fast as one of several beginnings.
 _NOTABLE = re.compile(
-    rb'"(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"(?!\s*:\s*null)|content"\s*:\s*\['
+    rb'"(?=[cefut])(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"(?!\s*:\s*null)|content":\s*\['
     rb'|tool_calls"\s*:\s*\[(?!\s*\]|\{"index":\d+,"function":\{"arguments":"))'
 )
 """An event that has to be read: an end, usage, an error, and what may need repair: content that

@@ -91,11 +91,17 @@ def _whole(choice: Any) -> Any:
     if not isinstance(message, dict):
         return choice
     new, given = _texts(message), message.get("tool_calls")
-    if given:
+    if given and all(isinstance(call, dict) and _is_named(call) for call in given):
         calls = tool_calls.whole(given)
         if any(not _same_whole(call, old) for call, old in zip(calls, given, strict=True)):
             new = {**new, "tool_calls": calls}
     return choice if new is message else {**choice, "message": new}
+
+
+def _is_named(call: Mapping[str, Any]) -> bool:
+    """Return whether *call* has a function with a name."""
+    function = call.get("function")
+    return isinstance(function, dict) and "name" in function
 
 
 def _same_whole(call: Mapping[str, Any], given: Mapping[str, Any]) -> bool:

@@ -33,17 +33,19 @@ def new_id() -> str:
 
 
 def whole(given: Iterable[Mapping[str, Any]]) -> list[Piece]:
-    """Return the calls of a whole message, their ids unique and their arguments text."""
+    """Return the calls of a whole message, their ids unique and their arguments text.
+
+    Raises KeyError for one without a function or a name.
+    """
     found: list[Piece] = []
     seen: set[str] = set()
     for call in given:
-        function = call.get("function") or {}
+        function = call["function"]
         id = _text(call.get("id"))
         id = new_id() if not id or id in seen else id
         seen.add(id)
         text = arguments(function.get("arguments"))
-        name = function.get("name") or ""
-        function = {**function, "name": name, "arguments": text}
+        function = {**function, "name": function["name"], "arguments": text}
         found.append({**call, "id": id, "type": call.get("type") or "function"})
         found[-1]["function"] = function
     return found

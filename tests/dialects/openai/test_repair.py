@@ -18,6 +18,7 @@ def reply(**message: Any) -> dict[str, Any]:
     "given",
     [
         reply(content="Hello"),
+        reply(tool_calls=[{"id": 1}, None]),
         reply(content=[{"type": "image_url"}]),
         reply(tool_calls=[CALL, {**CALL, "id": "b"}]),
         {"choices": [None, {"text": "x"}, {"message": {"content": []} | {"content": "y"}}]},

@@ -196,7 +196,7 @@ def test_whole_calls_have_ids_of_their_own_and_text() -> None:
     given = [
         {"id": "a", "function": {"name": "f", "arguments": {"a": 1}}},
         {"id": "a", "type": "function", "function": {"name": "g", "arguments": None}},
-        {"function": None, "x": 1},
+        {"function": {"name": "h"}, "x": 1},
     ]
 
     first, second, third = tool_calls.whole(given)
@@ -207,9 +207,15 @@ def test_whole_calls_have_ids_of_their_own_and_text() -> None:
         "function": {"name": "f", "arguments": '{"a":1}'},
     }
     assert second["function"] == {"name": "g", "arguments": ""}
-    assert third["function"] == {"name": "", "arguments": ""}
+    assert third["function"] == {"name": "h", "arguments": ""}
     assert len({first["id"], second["id"], third["id"]}) == 3
     assert third["x"] == 1
+
+
+@pytest.mark.parametrize("call", [{}, {"function": {"arguments": "{}"}}])
+def test_a_whole_call_without_a_name_is_malformed(call: Any) -> None:
+    with pytest.raises(KeyError):
+        tool_calls.whole([call])
 
 
 @given(

@@ -376,7 +376,7 @@ def test_chunks_are_read_however_the_bytes_are_cut(size: int) -> None:
 def test_any_text_and_any_arguments_come_through(
     texts: list[str], arguments: str, size: int
 ) -> None:
-    events = chat_chunks(*texts, tool_calls=[tool_call("f", arguments)], usage=usage())
+    events = chat_chunks("x", *texts, tool_calls=[tool_call("f", arguments)], usage=usage())
     data = streamed(events)
 
     pieces = (data[at : at + size] for at in range(0, len(data), size))
