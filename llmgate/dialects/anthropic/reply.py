@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.contract import Reply
+from llmgate.dialects.anthropic import answers
 from llmgate.dialects.anthropic import usage as anthropic_usage
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import wire as openai_wire
@@ -47,6 +48,8 @@ def chat_from_message(message: Mapping[str, Any]) -> Reply:
     finish = finish_reason(message["stop_reason"])
     usage = anthropic_usage.chat_usage(message["usage"])
     assistant = _assistant(message["content"]) | {"refusal": refusal(message)}
+    if finish == "tool_calls" and "tool_calls" not in assistant:
+        finish = "stop"  # the only call was the answer
     return openai_chat.completion(head, assistant, finish, usage)
 
 
@@ -58,7 +61,9 @@ def _assistant(blocks: list[Any]) -> dict[str, Any]:
     """
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     thinking = [block for block in blocks if block["type"] in ("thinking", "redacted_thinking")]
-    calls = [_call(block) for block in blocks if block["type"] == "tool_use"]
+    used = [block for block in blocks if block["type"] == "tool_use"]
+    texts += [arguments(block["input"]) for block in used if block["name"] == answers.TOOL]
+    calls = [_call(block) for block in used if block["name"] != answers.TOOL]
     assistant: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None}
     if thinking:
         assistant["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)

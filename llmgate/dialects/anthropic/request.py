@@ -12,11 +12,10 @@ from typing import Any
 from llmgate import errors
 from llmgate.contract import Body
 from llmgate.dialects import effort as efforts
+from llmgate.dialects.anthropic import answers
 from llmgate.dialects.anthropic import content
 from llmgate.dialects.anthropic import models
-from llmgate.dialects.anthropic import schema as schemas
 from llmgate.dialects.openai import chat as openai_chat
-from llmgate.dialects.openai import wire as openai_wire
 
 PARAMS = frozenset(
     """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop
@@ -41,12 +40,13 @@ def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
     claude = models.model_of(model)
     limit = _limit(body, claude)
     system, turns = content.conversation(body["messages"])
-    config, told = _format(body.get("response_format"), claude)
     thinking = _thinking(body, claude, limit, turns)
+    tools = [*map(_tool, _offered(body)), *_search(body.get("web_search_options"))]
+    answer = answers.requested(body.get("response_format"), claude, bool(thinking.get("thinking")))
     found = {
-        "system": [*system, *told],
-        "tools": [*map(_tool, _offered(body)), *_search(body.get("web_search_options"))],
-        "tool_choice": _choice(body),
+        "system": [*system, *answer.instructions],
+        "tools": [*tools, *answer.tools],
+        "tool_choice": answer.choice(bool(tools)) or _choice(body),
         "stop_sequences": openai_chat.stops(body),
         "metadata": _metadata(body),
         "service_tier": _TIERS.get(body.get("service_tier") or "", body.get("service_tier")),
@@ -54,7 +54,7 @@ def messages_from_chat(body: Body, model: str, dropping: bool = False) -> Body:
         "output_config": {
             **_others_of(body.get("output_config") or {}),
             **thinking.get("output_config", {}),
-            **config,
+            **answer.config,
         },
     }
     kept = {key: value for key, value in found.items() if value}
@@ -134,50 +134,6 @@ def _forgot_thinking(turns: list[dict[str, Any]]) -> bool:
         and any(block.get("type") == "tool_result" for block in turns[-1]["content"])
         and answers[-1][0].get("type") not in ("thinking", "redacted_thinking")
     )
-
-
-_JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no words around it."
-
-
-def _format(asked: Mapping[str, Any] | None, claude: models.Model) -> tuple[Body, list[Any]]:
-    """Return the `output_config` and the system blocks for the response format *asked*.
-
-    A closed schema is enforced if the model supports it, and described in the prompt otherwise.
-    An object without a schema is only described: a forced tool would rule out thinking and the
-    caller's own tools, and the newest models refuse it.
-    """
-    kind = asked.get("type") if asked else None
-    if asked is None or kind in (None, "text"):
-        return {}, []
-    if kind == "json_object":
-        return {}, [_block(_JSON_ONLY.format(what="object"))]
-    named = asked.get("json_schema")
-    schema = named.get("schema") if isinstance(named, Mapping) else None
-    if kind != "json_schema" or not isinstance(schema, Mapping):
-        raise errors.InvalidRequest(
-            "Claude supports response_format of type text, json_object, or json_schema with a"
-            " json_schema.schema.",
-            param="response_format",
-        )
-    if models.has_structured_output(claude) and not _is_open(schema):
-        return {"format": {"type": "json_schema", "schema": schemas.closed(schema)}}, []
-    told = _JSON_ONLY.format(what="value that this JSON Schema allows")
-    return {}, [_block(f"{told}\n{openai_wire.encoded(schema).decode()}")]
-
-
-def _is_open(schema: Mapping[str, Any]) -> bool:
-    """Return whether *schema* is open; raises InvalidRequest for one that is nested too deeply."""
-    try:
-        return schemas.is_open(schema)
-    except RecursionError as error:
-        raise errors.InvalidRequest(
-            "The schema is nested too deeply.", param="response_format"
-        ) from error
-
-
-def _block(text: str) -> content.Block:
-    """Return the block of *text*."""
-    return {"type": "text", "text": text}
 
 
 def _offered(body: Body) -> list[Any]:

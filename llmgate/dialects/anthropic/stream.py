@@ -17,6 +17,7 @@ from llmgate import errors
 from llmgate.codecs import sse
 from llmgate.contract import PAUSE
 from llmgate.contract import Events
+from llmgate.dialects.anthropic import answers
 from llmgate.dialects.anthropic import errors as anthropic_errors
 from llmgate.dialects.anthropic import reply as anthropic_reply
 from llmgate.dialects.anthropic import usage as anthropic_usage
@@ -84,6 +85,7 @@ class _Stream:
         self.ending: Delta = {}
         self.finish = "stop"
         self.calls: dict[int, int] = {}  # index of the block -> index of the call
+        self.answers: set[int] = set()  # blocks whose input is the answer
         self.unsaid: set[int] = set()  # calls that have no arguments yet, by index of the block
         self.thinking: dict[int, dict[str, Any]] = {}  # open blocks, by index
         self.thoughts: list[str] = []  # the text of the open block
@@ -102,6 +104,9 @@ def _opened(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
     """Return the delta for a new block: a tool's name, or the first text."""
     index, block = event["index"], event["content_block"]
     kind = block["type"]
+    if kind == "tool_use" and block["name"] == answers.TOOL:
+        stream.answers.add(index)
+        return None
     if kind == "tool_use":
         at = stream.calls[index] = len(stream.calls)
         given = anthropic_reply.arguments(block["input"]) if block.get("input") else ""
@@ -136,6 +141,8 @@ def _grown(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
 def _argued(stream: _Stream, index: int, text: str) -> Delta | None:
     """Return the delta that adds *text* to the arguments of the call in block *index*."""
     at = stream.calls.get(index)
+    if index in stream.answers:
+        return {"content": text} if text else None
     if at is None or not text:
         return None
     stream.unsaid.discard(index)
@@ -162,6 +169,8 @@ def _ended(stream: _Stream, event: Mapping[str, Any]) -> None:
     stream.usage.update((key, value) for key, value in usage.items() if value)  # some send zeros
     if ending.get("stop_reason"):
         stream.finish = anthropic_reply.finish_reason(ending["stop_reason"])
+        if stream.finish == "tool_calls" and stream.answers and not stream.calls:
+            stream.finish = "stop"
     explanation = anthropic_reply.refusal(ending)
     if explanation:
         stream.ending = {"refusal": explanation}

@@ -252,7 +252,6 @@ def test_the_format_stands_beside_what_the_client_configured() -> None:
 @pytest.mark.parametrize(
     ("model", "schema"),
     [
-        ("claude-opus-4-1", SCHEMA),
         ("claude-opus-4-8", {"type": "object", "additionalProperties": {"type": "string"}}),
     ],
 )
