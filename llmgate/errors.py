@@ -195,8 +195,9 @@ class UpstreamTimeout(GateError):
     code = "upstream_timeout"
 
 
-TRANSIENT_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
-"""Statuses of an upstream for which the same request may succeed later."""
+TRANSIENT_STATUSES = frozenset({408, 409, 429, 498, *range(500, 600)}) - {501, 505}
+"""Statuses of an upstream for which the same request may succeed later. 498 is Groq's for a lack of
+capacity; 520 to 530 are Cloudflare's: most of them mean that the upstream was not reached."""
 
 TYPES = {
     400: "invalid_request_error",

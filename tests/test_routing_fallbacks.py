@@ -141,18 +141,19 @@ def test_fallbacks_of_fallbacks_end(app_for: AppFor, upstream: Upstream) -> None
     assert asked == names[:6]
 
 
-def test_a_silence_is_not_asked_elsewhere_unless_it_may_be(
+def test_a_timeout_falls_back_unless_the_operator_declines(
     app_for: AppFor, upstream: Upstream
 ) -> None:
     config = groups(upstream, "a", "b", fallbacks=[{"a": ["b"]}])
     config["model_list"][0]["litellm_params"]["timeout"] = 0.2
     asked = playing(upstream, a=raw(HANG))
 
-    safe = posted(app_for(config), asks(model="a"))
-    unsafe = posted(app_for(config | {"llmgate_settings": {"retry_unsafe": True}}), asks(model="a"))
+    declined = config | {"llmgate_settings": {"retry_unsafe": False}}
+    alone = posted(app_for(declined), asks(model="a"))
+    got = posted(app_for(config), asks(model="a"))
 
-    assert failed(safe) == (504, "upstream_error", "upstream_timeout", None)
-    assert unsafe.status_code == 200
+    assert failed(alone) == (504, "upstream_error", "upstream_timeout", None)
+    assert got.status_code == 200
     assert asked == ["a", "a", "b"]
 
 
@@ -525,13 +526,13 @@ def test_the_only_deployment_does_not_rest(app_for: AppFor, upstream: Upstream) 
 
 
 def test_a_clients_own_key_lets_nothing_rest(app_for: AppFor, upstream: Upstream) -> None:
-    asked = playing(upstream, a=refusal(401))
+    asked = playing(upstream, a=refusal(401), b=refusal(401))
     client = app_for(several(upstream, {"order": 1}, {"order": 2}, allowed_fails=0))
 
     for _ in range(3):
         posted(client, asks(model="m", api_key="sk-bad"))
 
-    assert asked == ["a"] * 3
+    assert asked == ["a", "b"] * 3
 
 
 def test_requests_in_a_minute_hold(app_for: AppFor, upstream: Upstream) -> None:

@@ -23,7 +23,6 @@ def parse(*sections: Mapping[str, Any]) -> RouterSettings:
         int(said.number("num_retries", 2)),
         _by_kind(said.get("retry_policy"), _RETRIES),
         said.number("retry_after", 0.0),
-        bool(said.get("retry_unsafe")),
     )
     timeout = said.get("timeout") or said.get("request_timeout")
     return RouterSettings(
@@ -76,7 +75,7 @@ def _fallbacks(said: _Said) -> Fallbacks:
         found["content_policy_fallbacks"],
         tuple(said.get("default_fallbacks") or ()),
         int(said.number("max_fallbacks", fallbacks.DEEPEST)),
-        bool(said.get("retry_unsafe")),
+        said.get("retry_unsafe"),
     )
 
 

@@ -44,7 +44,7 @@ def router(given: Any, allowed: Allowed) -> Router:
     for path, message in validation.violations("user_config", given):
         raise _wrong(path, message)
     said = router_settings.parse(given)
-    policy = said.policy._replace(retries=min(said.policy.retries, _MOST_RETRIES), unsafe=False)
+    policy = said.policy._replace(retries=min(said.policy.retries, _MOST_RETRIES))
     said = said._replace(policy=policy, timeout=min(said.timeout, _LONGEST))
     for at, entry in enumerate(given["model_list"]):
         _check(entry["litellm_params"], f"model_list[{at}].litellm_params.", allowed)

@@ -159,13 +159,14 @@ def _run(
 def _first_success(failover: Failover, attempt_at: Callable[[Candidate], T], meter: Meter) -> T:
     """Return the result of the first of the candidates whose attempt succeeds."""
     candidate = failover.first()
-    reported: errors.GateError | None = None  # an upstream's error is more useful than a refusal
+    reported: errors.GateError | None = None  # the most useful error so far
     while True:
         try:
             return attempt_at(candidate)
         except errors.GateError as error:
             streaming.failed(error, meter)
-            if reported is None or not retry_policy.is_refused_by_us(error):
+            useful = retry_policy.usefulness
+            if reported is None or useful(error) >= useful(reported):
                 reported = error
             with meter.waiting():
                 following = failover.next(error)

@@ -133,8 +133,7 @@ class Failover:
 
     def _other(self, error: errors.GateError) -> Deployment | None:
         """Return another deployment of the group to try after *error*, None if there is none."""
-        timed_out = self._fallbacks.unsafe and isinstance(error, errors.UpstreamTimeout)
-        elsewhere = retry_policy.verdict(error).elsewhere or timed_out
+        elsewhere = retry_policy.verdict(error, self._fallbacks.retry_after_timeout).elsewhere
         if not self._untried or not elsewhere or self._time_left() <= 0:
             return None
         try:
@@ -147,7 +146,7 @@ class Failover:
         policy = self._pool.retry_policy(current)
         if self._retries >= policy.allowed(error):
             return False
-        delay = retry_policy.pause(error, self._retries + 1, policy.least_wait)
+        delay = retry_policy.backoff(error, self._retries + 1, policy.min_backoff)
         if delay >= self._time_left() or not self._pool.retake(current):
             return False
         self._sleep(delay)

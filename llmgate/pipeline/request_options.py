@@ -87,9 +87,9 @@ def read(body: Body, model: str, settings: RouterSettings) -> RequestOptions:
 def _fallbacks(body: Body, model: str, ours: Fallbacks) -> Fallbacks:
     """Return the fallbacks that *body* asks for, else *ours*."""
     if body.get("disable_fallbacks") in _TRUE:
-        return Fallbacks(unsafe=ours.unsafe)
+        return Fallbacks(retry_after_timeout=ours.retry_after_timeout)
     if client_credentials.brings(body):  # a client's key goes to no group that it did not name
-        ours = Fallbacks(unsafe=ours.unsafe, most=ours.most)
+        ours = Fallbacks(retry_after_timeout=ours.retry_after_timeout, most=ours.most)
     if body.get("fallbacks") is not None:
         ours = ours._replace(asked=fallbacks.targets(body["fallbacks"], model))
     too_long = body.get("context_window_fallback_dict")

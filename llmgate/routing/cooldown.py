@@ -22,7 +22,8 @@ LONGEST = 120.0
 _MINUTE = 60.0  # seconds over which failures are counted
 _PROBE_TIMEOUT = 30.0  # seconds after which a probe without a result is abandoned
 _POLL = 0.25  # seconds between reads of the other workers' cooldowns
-_FAULTS = frozenset({401, 408, 429})  # and 5xx: another deployment may succeed
+_FAULTS = frozenset({401, 402, 408, 429, 498})  # and 5xx: another deployment may succeed
+_PERMANENT = frozenset({401, 402})  # a key or an account: the next request fails, too
 
 
 class _State:
@@ -97,11 +98,10 @@ class Cooldown:
             state = self._states.setdefault(deployment.id, _State())
             state.fails = [when for when in state.fails if when > now - _MINUTE] + [now]
             kind = retry_policy.kind_of(entry.status)
-            allowed = self._settings.allowed_fails_by_kind.get(kind, self._settings.allowed_fails)
+            own = retry_policy.of_kind(self._settings.allowed_fails_by_kind, kind)
+            allowed = self._settings.allowed_fails if own is None else own
             requested = entry.retry_after is not None and entry.status in (429, 503)
-            at_once = requested or (
-                entry.status == 429 and kind not in self._settings.allowed_fails_by_kind
-            )
+            at_once = requested or (own is None and _is_at_once(entry))
             if at_once or state.probe is not None or len(state.fails) > allowed:
                 self._start(deployment, state, now, entry.retry_after if requested else None)
             state.probe = None
@@ -155,4 +155,18 @@ def _is_fault(entry: Entry) -> bool:
         return False
     if entry.status < 400:  # a stream that broke after its first event
         return entry.error is not None
-    return entry.status in _FAULTS or entry.status >= 500
+    if entry.status in (403, 404):
+        # a wildcard's model, or an object in the path, is the client's word
+        named_by_client = entry.deployment is not None and entry.deployment.from_wildcard
+        return entry.body is not None and not named_by_client and _is_account(entry)
+    return entry.status in _FAULTS or entry.status >= 500 or _is_account(entry)
+
+
+def _is_account(entry: Entry) -> bool:
+    """Return whether an attempt failed for its deployment's key, account, quota or name."""
+    return retry_policy.is_account_status(entry.status, entry.error_code)
+
+
+def _is_at_once(entry: Entry) -> bool:
+    """Return whether one failure is enough for a cooldown."""
+    return entry.status in (429, 498) or entry.status in _PERMANENT

@@ -42,7 +42,7 @@ class Fallbacks(NamedTuple):
     content_policy: Lists = {}
     default: tuple[str, ...] = ()
     most: int = DEEPEST
-    unsafe: bool = False  # after a read timeout, too
+    retry_after_timeout: bool | None = None  # false: not after a timeout
     asked: tuple[Target, ...] | None = None  # the client's own, in place of `general`
     named_by_client: bool = False  # some of the lists are the client's
 
@@ -53,7 +53,7 @@ class Fallbacks(NamedTuple):
             listed = _looked_up(special, model)
             if listed:
                 return tuple(Target(name, {}, self.named_by_client) for name in listed)
-        elif not retry_policy.is_for_others(error, self.unsafe):
+        elif not retry_policy.is_for_others(error, self.retry_after_timeout):
             return ()
         if self.asked is not None:
             return self.asked

@@ -20,6 +20,7 @@ from llmgate.routing.routes import Routes
 from llmgate.routing.strategies import Strategy
 from llmgate.storage.counters import MemoryStore
 from llmgate.storage.counters import Store
+from llmgate.trust import client_credentials
 
 _RESERVE = 4  # threads of a worker that a single upstream cannot use
 
@@ -52,7 +53,7 @@ class LoadBalancer:
         the cooldown.
         """
         waits: list[float] = []
-        for same_order in _by_order(deployments):
+        for same_order in _by_order(deployments, body):
             found = self._first_free(same_order, body, waits)
             if found is not None:
                 return found
@@ -107,20 +108,24 @@ class LoadBalancer:
         )
 
 
-def _by_order(deployments: Sequence[Deployment]) -> Iterator[Sequence[Deployment]]:
-    """Yield *deployments* by their `order`, lower ones first, those without one at the end."""
-    orders = {_order(deployment) for deployment in deployments}
-    if len(orders) == 1:
+def _by_order(deployments: Sequence[Deployment], body: Body) -> Iterator[Sequence[Deployment]]:
+    """Yield *deployments* by their `order`, lower ones first, those without one at the end.
+
+    Those that lack a key, which the client does not send either, come after all others.
+    """
+    orders = [_order(deployment, body) for deployment in deployments]
+    if len(set(orders)) == 1:
         yield deployments
         return
-    for order in sorted(orders):
-        yield [deployment for deployment in deployments if _order(deployment) == order]
+    for order in sorted(set(orders)):
+        yield [each for each, own in zip(deployments, orders, strict=True) if own == order]
 
 
-def _order(deployment: Deployment) -> float:
-    """Return the `order` of *deployment*."""
+def _order(deployment: Deployment, body: Body) -> tuple[bool, float]:
+    """Return whether *deployment* lacks a key for *body*, and its `order`."""
     order = deployment.routing.order
-    return math.inf if order is None else order
+    lacks_key = not deployment.has_key and not client_credentials.brings(body)
+    return lacks_key, math.inf if order is None else order
 
 
 def bulkhead(routes: Routes, limit: Callable[[], int]) -> Callable[[], int]:

@@ -1,4 +1,4 @@
-"""What may be tried again, by whom, and after how long: the table of docs/routing.md."""
+"""Which errors are retried, where, and after how long: the table of docs/routing.md."""
 
 from __future__ import annotations
 
@@ -24,22 +24,27 @@ SHORT_WAIT = 2.0
 """Seconds of Retry-After that are waited for on the same deployment."""
 
 _REFUSED_BY_US = frozenset({"unsupported_parameter", "unsupported_operation"})
-_ELSEWHERE = frozenset({401, 403, 404})  # what another group may well have right
+_ACCOUNT_STATUSES = frozenset({401, 402, 403, 404})
+_ACCOUNT_CODES = frozenset(
+    """invalid_api_key insufficient_quota billing_hard_limit_reached billing_not_active
+    account_deactivated credit_balance_too_low insufficient_balance quota_exceeded access_terminated
+    missing_provider_key""".split()
+)
+"""Errors of a deployment's key or account, not of the request: another one may succeed."""
 
 
 class RetryPolicy(NamedTuple):
-    """How often a failed attempt is repeated on the same deployment."""
+    """How often a failed attempt is retried on the same deployment."""
 
     retries: int = 2
-    by_kind: Mapping[str, int] = {}  # of `kind`, instead of *retries*
-    least_wait: float = 0.0  # seconds before any repetition
-    unsafe: bool = False  # another deployment is tried after a silence, too
+    by_kind: Mapping[str, int] = {}  # by `kind`, in place of *retries*
+    min_backoff: float = 0.0  # seconds before any retry
 
     def allowed(self, error: errors.GateError) -> int:
         """Return how often the same deployment may be tried again after *error*."""
-        said = self.by_kind.get(kind(error))
-        if said is not None:
-            return said
+        own = of_kind(self.by_kind, kind(error))
+        if own is not None:
+            return own
         return self.retries if verdict(error).same else 0
 
 
@@ -53,9 +58,15 @@ def kind(error: errors.GateError) -> str:
 def kind_of(status: int) -> str:
     """Return LiteLLM's name for the errors of *status*, less its end."""
     named = {401: "AuthenticationError", 408: "TimeoutError", 429: "RateLimitError"}
-    if status == 504:
-        return "TimeoutError"
+    named |= {503: "ServiceUnavailableError", 504: "TimeoutError"}
     return named.get(status, "InternalServerError" if status >= 500 else "BadRequestError")
+
+
+def of_kind(numbers: Mapping[str, int], kind: str) -> int | None:
+    """Return the number for *kind*; one for internal errors is for unavailable services, too."""
+    if kind == "ServiceUnavailableError" and kind not in numbers:
+        kind = "InternalServerError"
+    return numbers.get(kind)
 
 
 def is_too_long(error: errors.GateError) -> bool:
@@ -64,7 +75,7 @@ def is_too_long(error: errors.GateError) -> bool:
 
 
 def is_refused_by_us(error: errors.GateError) -> bool:
-    """Return whether *error* is that a provider does not take what is asked; nothing was sent."""
+    """Return whether a provider lacks what the request demands; nothing was sent."""
     return error.code in _REFUSED_BY_US and not isinstance(error, errors.UpstreamError)
 
 
@@ -75,37 +86,62 @@ class Retry(NamedTuple):
     elsewhere: bool  # to another deployment of the group
 
 
-def verdict(error: errors.GateError) -> Retry:
-    """Return whether to retry after *error* on the same deployment, and on another."""
+def verdict(error: errors.GateError, after_timeout: bool | None = None) -> Retry:
+    """Return whether to retry after *error* on the same deployment, and on another.
+
+    *after_timeout* false: not after a timeout, when the upstream may have done the work.
+    """
     if isinstance(error, errors.UpstreamTimeout):
-        return Retry(False, False)
+        return Retry(False, after_timeout is not False)
     if isinstance(error, errors.Unreachable):
         return Retry(True, True)
     if isinstance(error, errors.BadUpstream):
         return Retry(False, True)
     if isinstance(error, errors.UpstreamError):
-        mendable = error.status in errors.TRANSIENT_STATUSES
-        asked = retry_after.seconds(error)
-        soon = error.status != 429 if asked is None else asked <= SHORT_WAIT
-        return Retry(mendable and soon, mendable)
-    return Retry(False, is_refused_by_us(error))
+        transient = error.status in errors.TRANSIENT_STATUSES and not _is_billing(error)
+        wait = retry_after.seconds(error)
+        soon = error.status != 429 if wait is None else wait <= SHORT_WAIT
+        return Retry(
+            transient and soon, transient or error.status >= 500 or is_account_error(error)
+        )
+    return Retry(False, is_refused_by_us(error) or is_account_error(error))
 
 
-def is_for_others(error: errors.GateError, unsafe: bool = False) -> bool:
-    """Return whether another model group may be asked after *error*.
-
-    After a silence only if *unsafe*: the work may have been done, and billed.
-    """
-    if isinstance(error, errors.UpstreamTimeout):
-        return unsafe
-    if isinstance(error, errors.UpstreamError) and error.status in _ELSEWHERE:
-        return True
-    return isinstance(error, errors.RateLimited) or verdict(error).elsewhere
+def _is_billing(error: errors.GateError) -> bool:
+    """Return whether *error* is permanent although its status is not: an account is empty."""
+    return error.code in _ACCOUNT_CODES
 
 
-def pause(error: errors.GateError, again: int, least: float = 0.0) -> float:
-    """Return the seconds to wait before the *again*-th retry of the same deployment."""
-    asked = retry_after.seconds(error)
-    if asked is None or asked > SHORT_WAIT:  # else an explicit policy would sleep for hours
-        asked = min(2.0, 0.25 * 2 ** min(again, 9)) * random.uniform(0.5, 1.0)
-    return max(asked, least)
+def is_account_error(error: errors.GateError) -> bool:
+    """Return whether *error* is about the deployment's key, account, quota or model name."""
+    if not isinstance(error, errors.UpstreamError):
+        return error.code == "missing_provider_key"
+    return is_account_status(error.status, error.code)
+
+
+def is_account_status(status: int, code: str | None) -> bool:
+    """Return whether an upstream's *status* and *code* are about its key, account or quota."""
+    if code in ("content_policy_violation", "context_length_exceeded"):
+        return False
+    is_limit = status == 413 and code == "rate_limit_exceeded"  # Groq's, of tokens per minute
+    return status in _ACCOUNT_STATUSES or code in _ACCOUNT_CODES or is_limit
+
+
+def is_for_others(error: errors.GateError, after_timeout: bool | None = None) -> bool:
+    """Return whether another model group may be tried after *error*, as for `verdict`."""
+    return isinstance(error, errors.RateLimited) or verdict(error, after_timeout).elsewhere
+
+
+def usefulness(error: errors.GateError) -> int:
+    """Return how much *error* tells the client, for the choice among several: higher is more."""
+    if is_refused_by_us(error):
+        return 0
+    return 1 if is_account_error(error) else 2
+
+
+def backoff(error: errors.GateError, number: int, min_backoff: float = 0.0) -> float:
+    """Return the seconds to wait before retry *number* of the same deployment."""
+    wait = retry_after.seconds(error)
+    if wait is None or wait > SHORT_WAIT:  # else an explicit policy would sleep for hours
+        wait = min(2.0, 0.25 * 2 ** min(number, 9)) * random.uniform(0.5, 1.0)
+    return max(wait, min_backoff)

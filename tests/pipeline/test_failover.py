@@ -59,14 +59,30 @@ def upstream(status: int, **headers: str) -> errors.UpstreamError:
     return errors.UpstreamError("x", status=status, headers=named)
 
 
+def coded(status: int, code: str, **headers: str) -> errors.UpstreamError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return errors.UpstreamError("x", status=status, code=code, headers=named)
+
+
 REFUSED = errors.InvalidRequest("x", code="unsupported_parameter")
 TABLE = [  # error, may the same be tried again, may another be tried
     (errors.Unreachable("x"), True, True),
-    (errors.UpstreamTimeout("x"), False, False),
+    (errors.UpstreamTimeout("x"), False, True),
     (errors.BadUpstream("x"), False, True),
     (errors.CutShort("x"), False, True),
-    *[(upstream(status), True, True) for status in (408, 409, 500, 502, 503, 504, 529)],
-    *[(upstream(status), False, False) for status in (400, 401, 403, 404, 413, 415, 422, 501)],
+    *[
+        (upstream(status), True, True)
+        for status in (408, 409, 498, 500, 502, 503, 504, 520, 522, 524, 526, 529, 530)
+    ],
+    *[(upstream(status), False, True) for status in (401, 402, 403, 404, 501, 505)],
+    *[(upstream(status), False, False) for status in (400, 413, 415, 422)],
+    (coded(413, "rate_limit_exceeded"), False, True),
+    (coded(400, "billing_hard_limit_reached"), False, True),
+    (coded(429, "insufficient_quota", retry_after="1"), False, True),
+    (coded(403, "content_policy_violation"), False, False),
+    (coded(404, "context_length_exceeded"), False, False),
+    (errors.Unauthorized("x", code="missing_provider_key"), False, True),
+    (errors.Unauthorized("x"), False, False),
     (upstream(429), False, True),
     (upstream(429, retry_after="2"), True, True),
     (upstream(429, retry_after="0"), True, True),
@@ -229,17 +245,21 @@ ERRORS = [
     played_out=st.lists(st.tuples(st.sampled_from(ERRORS), st.floats(0, 8)), min_size=1),
     retries=st.integers(0, 5),
     groups=st.integers(1, 4),
-    unsafe=st.booleans(),
+    timeouts=st.booleans(),
 )
 def test_no_attempt_begins_after_the_time_of_its_request(
-    budget: float, played_out: list[Any], retries: int, groups: int, unsafe: bool
+    budget: float, played_out: list[Any], retries: int, groups: int, timeouts: bool
 ) -> None:
     time = Time(budget)
     names = [f"g{at}" for at in range(groups)]
     deployments = {name: [to(f"{name}a"), to(f"{name}b")] for name in names}
     chain = {name: (following,) for name, following in itertools.pairwise(names)}
     failover = Failover(
-        "g0", Pool(deployments, retries), Fallbacks(chain, unsafe=unsafe), time.left, time.sleep
+        "g0",
+        Pool(deployments, retries),
+        Fallbacks(chain, retry_after_timeout=timeouts),
+        time.left,
+        time.sleep,
     )
     failover.first()
     number = 1

@@ -301,7 +301,18 @@ def test_an_unreachable_deployment_falls_back(app_for: AppFor, upstream: Upstrea
     assert got.headers["x-llmgate-attempts"] == "2"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 498, 501, 520])
+def test_what_is_wrong_with_one_deployment_falls_back(
+    app_for: AppFor, upstream: Upstream, status: int
+) -> None:
+    asked = playing(upstream, refusal(status))
+
+    got = posted(app_for(two(upstream)), asks())
+
+    assert (got.status_code, asked) == (200, ["a", "b"])
+
+
+@pytest.mark.parametrize("status", [400, 422])
 def test_what_the_client_did_wrong_does_not_fall_back(
     app_for: AppFor, upstream: Upstream, status: int
 ) -> None:
