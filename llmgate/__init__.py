@@ -16,6 +16,7 @@ from llmgate.access import assembly
 from llmgate.accounting import request_log
 from llmgate.config import deployments
 from llmgate.endpoints import admin_keys
+from llmgate.endpoints import admin_teams
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
 from llmgate.endpoints import common
@@ -53,6 +54,7 @@ from llmgate.upstream import session as http_session
 
 _BLUEPRINTS = (
     admin_keys.blueprint,
+    admin_teams.blueprint,
     model_info.blueprint,
     audio.blueprint,
     chat.blueprint,

@@ -75,7 +75,7 @@ def _key(at: int, given: Mapping[str, Any]) -> dict[str, Any]:
     if token is not None and keys.token_of(token) != token:
         raise ConfigError(f"{_KEYS}[{at}].key_hash: is not a SHA-256 in 64 lower-case hex digits")
     found = fields.checked(given, fields.KEY)
-    for name in ("key", "duration", "budget_id"):
+    for name in ("key", "duration"):
         if found.pop(name, None) is not None and name != "key":
             raise ConfigError(f"{_KEYS}[{at}].{name}: is for keys that are made by the API")
     token = keys.token(value) if value is not None else str(token)

@@ -48,10 +48,6 @@ def _is_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _is_member(value: Any) -> bool:
-    return _is_object(value) or _is_objects(value)
-
-
 _WORDS: dict[Check, str] = {
     _is_text: "a string",
     _is_flag: "true or false",
@@ -60,7 +56,6 @@ _WORDS: dict[Check, str] = {
     _is_object: "an object",
     _is_texts: "a list of strings",
     _is_objects: "a list of objects",
-    _is_member: "an object or a list of objects",
 }
 
 LIMITS: dict[str, Check] = {
@@ -79,7 +74,6 @@ OWNED: dict[str, Check] = {
     "models": _is_texts,
     "metadata": _is_object,
     "blocked": _is_flag,
-    "budget_id": _is_text,
     "model_rpm_limit": _is_object,
     "model_tpm_limit": _is_object,
 }
@@ -96,56 +90,12 @@ KEY: dict[str, Check] = {
     "key_type": _is_text,
 }
 
-USER: dict[str, Check] = {
-    **OWNED,
-    "user_id": _is_text,
-    "user_email": _is_text,
-    "user_alias": _is_text,
-    "user_role": _is_text,
-    "auto_create_key": _is_flag,
-    "key_alias": _is_text,
-    "duration": _is_text,
-    "team_id": _is_text,
-    "teams": _is_texts,
-}
-
 TEAM: dict[str, Check] = {
     **OWNED,
     "team_id": _is_text,
     "team_alias": _is_text,
     "members_with_roles": _is_objects,
     "tags": _is_texts,
-}
-
-CUSTOMER: dict[str, Check] = {
-    **LIMITS,
-    "user_id": _is_text,
-    "alias": _is_text,
-    "blocked": _is_flag,
-    "budget_id": _is_text,
-}
-
-BUDGET: dict[str, Check] = {**LIMITS, "budget_id": _is_text}
-
-TAG: dict[str, Check] = {
-    **LIMITS,
-    "name": _is_text,
-    "description": _is_text,
-    "models": _is_texts,
-    "budget_id": _is_text,
-}
-
-MEMBER: dict[str, Check] = {
-    "team_id": _is_text,
-    "member": _is_member,
-    "user_id": _is_text,
-    "user_email": _is_text,
-    "role": _is_text,
-    "max_budget_in_team": _is_number,
-    "budget_duration": _is_text,
-    "tpm_limit": _is_count,
-    "rpm_limit": _is_count,
-    "allowed_models": _is_texts,
 }
 
 
@@ -198,7 +148,7 @@ def _check_values(found: Mapping[str, Any]) -> None:
 
 def _check_budget(given: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for money or durations that are invalid."""
-    for name in ("max_budget", "budget_limit", "max_budget_in_team"):
+    for name in ("max_budget", "budget_limit"):
         value = given.get(name)
         if value is not None and not (_is_number(value) and 0 <= value < math.inf):
             raise errors.InvalidRequest(

@@ -122,13 +122,12 @@ def _settled(found: dict[str, Any], now: int) -> Document:
 
 
 def _check_references(records: Records, data: Document) -> None:
-    """Raise InvalidRequest if *data* names a team or a budget that does not exist."""
-    for kind, name in (("team", "team_id"), ("budget", "budget_id")):
-        id = data.get(name)
-        if id and records.get(kind, id) is None:
-            raise errors.InvalidRequest(
-                f"{name} '{id}' does not exist; create it with /{kind}/new first.", param=name
-            )
+    """Raise InvalidRequest if *data* names a team that does not exist."""
+    id = data.get("team_id")
+    if id and records.get("team", id) is None:
+        raise errors.InvalidRequest(
+            f"team_id '{id}' does not exist; create it with /team/new first.", param="team_id"
+        )
 
 
 def _check_new(office: Office, records: Records, token: str) -> None:
