@@ -50,8 +50,10 @@ METHODS = (
 
 
 def _paths(method: str) -> list[str]:
-    """Return the paths of a *method* of a model."""
-    return [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
+    """Return where a *method* of a model is; clients leave out `models/` if a name has a slash."""
+    named = [f"{above}/models/<path:model>:{method}" for above in (*VERSIONS, "")]
+    bare = [f"{above}/<path:model>:{method}" for above in VERSIONS if above != "/v1"]
+    return [*named, *bare]
 
 
 @routes.route(blueprint, _paths("generateContent"), methods=["POST"])

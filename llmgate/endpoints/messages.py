@@ -39,6 +39,13 @@ _VERSION = "anthropic-version"
 error_responses.use_shape(blueprint, front_wire.error_body, *_PATHS)
 
 
+@blueprint.after_request
+def add_request_id(response: Response) -> Response:
+    """Add the header that Anthropic's SDKs read: the upstream's id, else ours."""
+    response.headers.setdefault("request-id", common.meter().request_id)
+    return response
+
+
 @routes.route(blueprint, _PATHS, methods=["POST"])
 @auth.keyed
 def create() -> Response:

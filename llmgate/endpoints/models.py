@@ -11,6 +11,7 @@ from flask import Response
 from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
+from llmgate.endpoints import anthropic_models
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import generate_models
@@ -27,6 +28,8 @@ def models() -> Response:
     """List the available models."""
     if generate_models.is_asked():
         return generate_models.models()
+    if anthropic_models.is_requested():
+        return anthropic_models.models()
     names = filter(common.may_use, common.gate().routes.names())
     return common.json_response({"object": "list", "data": [_model(name) for name in names]})
 
@@ -41,6 +44,8 @@ def model(model: str) -> Response:
         common.gate().routes.find(model)
     if not common.may_use(model):
         raise errors.ModelNotFound(f"Unknown model '{model[:200]}'.", param="model")
+    if anthropic_models.is_requested():
+        return common.json_response(anthropic_models.model(model))
     return common.json_response(_model(model))
 
 

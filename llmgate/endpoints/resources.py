@@ -47,6 +47,7 @@ _PROVIDER = "custom_llm_provider"
 _VERSION = "api-version"
 _CREDENTIALS = ("api_key", "api_base", "base_url")
 _OURS = (_PROVIDER, *_CREDENTIALS)  # members of a body that are not forwarded
+_RESPONSES = "responses"
 _FIRST = ("openai", "azure")  # the order if no provider is named
 _FIRST_VERSIONED = ("azure", "openai")  # for clients of Azure
 _SPOKEN = ("chat", "completions", "embeddings")
@@ -229,8 +230,17 @@ def _serving(
     routes, known = common.gate().routes, common.settings().resource_deployments
     if model:
         found = _of_group(model, named)
+        if root.startswith(_RESPONSES):
+            found = tuple(d for d in found if _RESPONSES in providers.serving(d).operations)
         if found:
             return found, True
+        if named is None and (root.startswith(_RESPONSES) or _is_group(model)):
+            raise errors.InvalidRequest(
+                f"Model '{model[:200]}' has no /{root}: its provider does not have this operation,"
+                " and the request is not sent to another one.",
+                param="model",
+                code="unsupported_operation",
+            )
     kept = [d for name in openai_resources.KEPT_BY.get(root, ()) for d in _section(name)]
     kept = [d for d in kept if named in (None, d.provider)]
     if kept:
@@ -240,6 +250,14 @@ def _serving(
         if found:
             return found, False
     raise resource_deployments.missing(named or _FIRST[0])
+
+
+def _is_group(model: str) -> bool:
+    """Return whether there is a model group *model*."""
+    try:
+        return bool(common.gate().routes.find(model))
+    except errors.ModelNotFound:
+        return False
 
 
 def _in_turn() -> Iterator[str]:

@@ -128,7 +128,7 @@ def _flow(
 
 _IN_TOKENS = openai_wire.STREAMED | {"generate", "messages", "responses"}
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
-_FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version")
+_FORWARDED = ("x-ratelimit-", "openai-processing-ms", "openai-version", "request-id")
 
 
 def headers(attempt: Attempt) -> dict[str, str]:

@@ -151,3 +151,31 @@ def test_the_log_tells_of_usage(upstream: Upstream, app_for: Any, lines: list[An
     assert line["usage"]["prompt_tokens"] == usage["input_tokens"]
     assert line["usage"]["completion_tokens"] == usage["output_tokens"]
     assert line["cost"] > 0
+
+
+def test_every_answer_has_the_request_id_that_the_sdks_read(
+    upstream: Upstream, client: FlaskClient
+) -> None:
+    upstream.plays(json_answer(chat_completion("Moin")))
+
+    good = posted(client, ASKED, "/v1/messages")
+    bad = posted(client, b"{", "/v1/messages")
+
+    assert good.headers["request-id"] == good.headers["x-request-id"]
+    assert bad.headers["request-id"] == bad.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": []}]},
+        {"type": "image", "source": "x"},
+    ],
+)
+def test_wrong_types_are_the_clients_fault(client: FlaskClient, block: dict[str, Any]) -> None:
+    turns = [{"role": "user", "content": [block]}]
+
+    got = posted(client, {**ASKED, "messages": turns}, "/v1/messages")
+
+    assert got.status_code == 400
+    assert "messages[0].content[0]" in got.get_json()["error"]["message"]

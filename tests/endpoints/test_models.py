@@ -114,3 +114,38 @@ def test_no_upstream_is_asked(client: FlaskClient, upstream: Upstream) -> None:
         assert client.get(path).status_code == 200
 
     assert upstream.requests == []
+
+
+VERSION = {"anthropic-version": "2023-06-01"}
+
+
+def test_anthropics_clients_get_their_shape_and_pages(client: FlaskClient) -> None:
+    first = client.get("/v1/models?limit=2", headers=VERSION).get_json()
+    second = client.get(f"/v1/models?after_id={first['last_id']}", headers=VERSION).get_json()
+    before = f"/v1/models?limit=1&before_id={list(MODELS)[2]}"
+    back = client.get(before, headers=VERSION).get_json()
+
+    names = list(MODELS)
+    assert [model["id"] for model in first["data"]] == names[:2]
+    assert (first["has_more"], first["first_id"]) == (True, names[0])
+    assert [model["id"] for model in second["data"]] == names[2:]
+    assert second["has_more"] is False
+    assert [model["id"] for model in back["data"]] == [names[1]]
+    assert back["has_more"] is True
+    assert client.get("/v1/models?after_id=gone", headers=VERSION).get_json()["data"]
+
+
+def test_anthropics_clients_get_one_model_in_their_shape(client: FlaskClient) -> None:
+    assert client.get("/v1/models/gpt-4o", headers=VERSION).get_json() == {
+        "type": "model",
+        "id": "gpt-4o",
+        "display_name": "gpt-4o",
+        "created_at": "2026-01-01T00:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1"])
+def test_a_page_has_a_size(client: FlaskClient, limit: str) -> None:
+    got = client.get(f"/v1/models?limit={limit}", headers=VERSION)
+
+    assert failed(got) == (400, "invalid_request_error", "invalid_value", "limit")

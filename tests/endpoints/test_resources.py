@@ -212,7 +212,6 @@ def test_azures_version_is_the_deployments_else_the_clients(
         ("gpt-4o", "sk-openai", "gpt-4o-2024"),
         ("eu", "sk-azure", "gpt-eu"),
         ("fast", "sk-groq", "llama-3"),
-        ("claude", "sk-openai", "claude"),  # has no such thing: OpenAI may judge
         ("gpt-99", "sk-openai", "gpt-99"),
     ],
 )
@@ -428,3 +427,21 @@ def test_a_run_is_streamed_with_its_usage(
     assert [(line["stream"], line["usage"]) for line in lines] == [
         (True, {"prompt_tokens": 20, "completion_tokens": 3})
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("responses/compact", "claude"),
+        ("responses/input_tokens", "fast"),
+        ("responses/compact", "unknown"),
+        ("assistants", "claude"),
+    ],
+)
+def test_a_models_conversation_is_sent_to_no_other_provider(
+    several: FlaskClient, upstream: Upstream, path: str, model: str
+) -> None:
+    got = posted(several, {"model": model, "input": "hi"}, f"/v1/{path}")
+
+    assert failed(got) == (400, "invalid_request_error", "unsupported_operation", "model")
+    assert upstream.requests == []

@@ -59,3 +59,13 @@ def test_in_a_stream_an_error_is_an_event() -> None:
     assert front_errors.written(error) == (
         b'data: {"error":{"code":500,"message":"Not now","status":"INTERNAL"}}\n\n'
     )
+
+
+def test_details_of_googles_own_are_kept() -> None:
+    error = errors.UpstreamError("m", status=429, code="rate_limit_exceeded", param="x")
+    error.details = [
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "A"},
+        {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": []},
+    ]
+
+    assert front_errors.error_body(error)["error"]["details"] == list(error.details)
