@@ -234,10 +234,9 @@ def _serving(
             found = tuple(d for d in found if _RESPONSES in providers.serving(d).operations)
         if found:
             return found, True
-        if named is None and (root.startswith(_RESPONSES) or _is_group(model)):
+        if named is None and (root.startswith(_RESPONSES) or model in routes.names()):
             raise errors.InvalidRequest(
-                f"Model '{model[:200]}' has no /{root}: its provider does not have this operation,"
-                " and the request is not sent to another one.",
+                f"The provider of model '{model[:200]}' does not have the operation /{root}.",
                 param="model",
                 code="unsupported_operation",
             )
@@ -250,14 +249,6 @@ def _serving(
         if found:
             return found, False
     raise resource_deployments.missing(named or _FIRST[0])
-
-
-def _is_group(model: str) -> bool:
-    """Return whether there is a model group *model*."""
-    try:
-        return bool(common.gate().routes.find(model))
-    except errors.ModelNotFound:
-        return False
 
 
 def _in_turn() -> Iterator[str]:
