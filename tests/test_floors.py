@@ -38,7 +38,7 @@ ALLOWED = {
     "endpoints": """contract errors version access accounting codecs config dialects fronts
     inbound pipeline providers routing schema storage""",
     "llmstudio": """contract errors accounting dialects endpoints inbound pipeline
-    providers routing schema trust""",
+    providers routing schema storage trust""",
 }
 """What the modules of each package may import besides their own package's."""
 

@@ -44,7 +44,7 @@ def writer(secrets: Iterable[str], prompts: bool) -> Callable[[Entry], None]:
 
 
 def _text(entry: Entry, prompts: bool, clean: Callable[[str], str]) -> str:
-    """Return the line of *entry*; one that cannot be written says so instead of vanishing."""
+    """Return the line of *entry*; one that cannot be written in full has `log_error`."""
     try:
         found = line(entry, prompts)
         found |= {k: _cleaned(found[k], clean) for k in _FOREIGN if found.get(k)}

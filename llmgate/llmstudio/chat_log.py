@@ -5,6 +5,7 @@ All workers of one machine share the file; the oldest rows are deleted when ther
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -14,6 +15,8 @@ from contextlib import closing
 from contextlib import contextmanager
 from typing import Any
 
+from llmgate.storage.breaker import OPEN_SECONDS
+from llmgate.storage.breaker import Breaker
 from llmgate.trust import redaction
 
 COLUMNS = (
@@ -30,6 +33,7 @@ create table if not exists logs (
 );
 create index if not exists logs_by_session on logs (session_id);
 """
+_PATIENCE = 0.08  # seconds to wait while another process holds the file
 _LOGGER = logging.getLogger("llmgate")
 
 
@@ -39,6 +43,7 @@ class ChatLog:
     def __init__(self, path: str, most: int = 10_000) -> None:
         self._path = path
         self._most = most
+        self._breaker = Breaker()
 
     def add(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return *row* as stored: COLUMNS and nothing else, without what looks like a key."""
@@ -54,11 +59,21 @@ class ChatLog:
         return _row(found)
 
     def note(self, row: Mapping[str, Any]) -> None:
-        """Store *row*; a failure to store it is logged and not raised."""
+        """Store *row*; a failure is logged and not raised, and chats go unstored for a while."""
+        if self._breaker.is_open():
+            return
         try:
             self.add(row)
         except sqlite3.Error as error:
-            _LOGGER.warning("llmgate: a chat could not be tracked in %s: %s", self._path, error)
+            self._breaker.failed()
+            _LOGGER.warning(
+                "llmgate: chats are not stored in %s for the next %.0f s: %s",
+                self._path,
+                OPEN_SECONDS,
+                error,
+            )
+        else:
+            self._breaker.succeeded()
 
     def rows(self, skip: int, limit: int, session_id: str | None = None) -> list[dict[str, Any]]:
         """Return at most *limit* rows after the first *skip*, oldest first; of one session if
@@ -74,24 +89,38 @@ class ChatLog:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection; commit if nothing is raised."""
-        with closing(sqlite3.connect(self._path, timeout=5)) as file, file:
+        with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as file, file:
             file.row_factory = sqlite3.Row
             file.executescript(_CREATE)
             yield file
 
 
 def _kept(name: str, value: Any) -> str | None:
-    """Return *value* as the column *name* stores it."""
+    """Return *value* as the column *name* stores it.
+
+    Texts are cleaned before they are encoded: in JSON a cut could take a backslash with it.
+    """
     if value is None:
         return None
-    text = value if name in _TEXTS and isinstance(value, str) else json.dumps(value)
-    return redaction.clean(text)
+    if name in _TEXTS and isinstance(value, str):
+        return redaction.clean(value)
+    return json.dumps(_cleaned(value))
+
+
+def _cleaned(value: Any) -> Any:
+    """Return *value* with all its texts cleaned."""
+    if isinstance(value, str):
+        return redaction.clean(value)
+    if isinstance(value, Mapping):
+        return {redaction.clean(str(key)): _cleaned(item) for key, item in value.items()}
+    return [_cleaned(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _row(found: sqlite3.Row) -> dict[str, Any]:
-    """Return a row of the file as LLMstudio's clients read it."""
+    """Return a row of the file as LLMstudio's clients read it; invalid JSON stays a text."""
     row = dict(found)
     for name in COLUMNS:
         if name not in _TEXTS and row[name] is not None:
-            row[name] = json.loads(row[name])
+            with contextlib.suppress(ValueError):
+                row[name] = json.loads(row[name])
     return row

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +81,39 @@ def test_a_file_that_cannot_be_written_fails_nobody(
         ChatLog(str(tmp_path)).note(ROW)
 
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.fault("F12")
+def test_a_text_that_looks_like_a_key_in_a_url_keeps_the_row_readable(path: str) -> None:
+    log = ChatLog(path)
+
+    got = log.add({**ROW, "chat_input": '?key=abcdef"ghi', "metrics": {"a": ['?key=abcdef"g']}})
+
+    assert got["chat_input"].endswith('"ghi') and "abcdef" not in got["chat_input"]
+    assert log.rows(0, 10) == [got]
+
+
+@pytest.mark.fault("F12")
+def test_one_bad_row_does_not_break_the_listing(path: str) -> None:
+    log = ChatLog(path)
+    log.add(ROW)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("update logs set chat_input = '{'")
+
+    assert log.rows(0, 10)[0]["chat_input"] == "{"
+
+
+@pytest.mark.fault("F6", "P8")
+def test_a_locked_file_delays_one_chat_and_then_none(path: str) -> None:
+    log = ChatLog(path)
+    log.add(ROW)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        began = time.monotonic()
+        for _ in range(100):
+            log.note(ROW)
+        took = time.monotonic() - began
+        other.execute("rollback")
+
+    assert took < 4
+    assert len(log.rows(0, 10)) == 1

@@ -165,7 +165,7 @@ def test_a_small_body_that_is_not_read_keeps_the_connection(gate: Gateway) -> No
 
 
 @pytest.mark.fault("C12")
-def test_a_refused_client_that_expects_100_continue_is_not_told_to_go_on(keyed: Gateway) -> None:
+def test_a_refused_client_that_expects_100_continue_does_not_receive_it(keyed: Gateway) -> None:
     with connected(keyed.url, POST + b"Content-Length: 99\r\nExpect: 100-continue\r\n\r\n") as sock:
         got = received(sock)
 
