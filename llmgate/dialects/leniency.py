@@ -15,6 +15,7 @@ from typing import Any
 from typing import NamedTuple
 from typing import TypeAlias
 
+from llmgate import errors
 from llmgate.dialects.openai import chat as openai_chat
 
 Message: TypeAlias = Mapping[str, Any]
@@ -253,12 +254,22 @@ def strict(message: Message, also: frozenset[str] = frozenset()) -> dict[str, An
     found["role"] = _ROLES.get(message["role"], message["role"])
     content = message.get("content")
     if isinstance(content, list):
-        parts = [_only(part, {"type", part.get("type"), *also}) for part in content]
+        parts = [_only(_fetched(part), {"type", part.get("type"), *also}) for part in content]
         is_text = all(part.keys() == {"type", "text"} for part in parts)
         found["content"] = openai_chat.text(parts) if is_text else parts
     if message.get("tool_calls"):
         found["tool_calls"] = [_call(call) for call in message["tool_calls"]]
     return found
+
+
+def _fetched(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return *part*; raises InvalidRequest for a file that is a URL."""
+    file = part.get("file")
+    if isinstance(file, Mapping) and "file_url" in file:
+        raise errors.InvalidRequest(
+            "This provider does not fetch files: send file_data as a data: URL.", param="messages"
+        )
+    return part
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate import errors
 from llmgate.contract import Deployment
 from llmgate.dialects import leniency
 from llmgate.dialects.anthropic import wire as anthropic_wire
@@ -233,6 +234,14 @@ def test_a_file_may_be_a_url_where_the_api_fetches_it(name: str, wanted: Any) ->
     got = sent(name, {"role": "user", "content": [{"type": "file", "file": file}]})
 
     assert wanted in [*values(got, "source", "fileData")]
+
+
+@pytest.mark.parametrize("name", [name for name in DIALECTS if name not in ("anthropic", "gemini")])
+def test_a_file_that_is_a_url_is_refused_where_the_api_does_not_fetch_it(name: str) -> None:
+    file = {"filename": "a.pdf", "file_data": "https://files.example/a.pdf"}
+
+    with pytest.raises(errors.InvalidRequest):
+        sent(name, {"role": "user", "content": [{"type": "file", "file": file}]})
 
 
 @EVERY
