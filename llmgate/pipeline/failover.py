@@ -56,10 +56,10 @@ class Failover:
         pool: Pool,
         fallbacks: Fallbacks,
         time_left: Callable[[], float],  # seconds
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,  # None: time.sleep, as gevent has it
     ) -> None:
         self._model, self._pool, self._fallbacks = model, pool, fallbacks
-        self._time_left, self._sleep = time_left, sleep
+        self._time_left, self._sleep = time_left, sleep or time.sleep
         self._queue: list[Target] = []  # model groups that are still to be tried
         self._seen: set[str] = set()
         self._groups = 0  # that have been tried, or were not free
