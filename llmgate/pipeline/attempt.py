@@ -107,7 +107,8 @@ def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment)
     if provider.local_handler:
         return _answered(provider.local_handler, call)
     address = client_credentials.pin(deployment, call.url, gate.allowed)
-    return gate.session.send(call, deployment.timeout, address)
+    answer = gate.session.send(call, deployment.timeout, address)
+    return error_response.without_secrets(answer, call, deployment)
 
 
 def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:

@@ -137,7 +137,10 @@ def _read(answer: Answer, provider: Provider, meter: Meter) -> Answer:
         headers={k: v for k, v in answer.headers.items() if k.startswith("retry-after")},
     )
     streaming.failed(error, meter)
-    return answer._replace(pieces=iter([data]))
+    headers = dict(answer.headers)
+    if "content-length" in headers:  # secrets may have been removed
+        headers["content-length"] = str(len(data))
+    return answer._replace(pieces=iter([data]), headers=headers)
 
 
 def _failure(data: bytes, provider: Provider) -> Failure:

@@ -1,15 +1,21 @@
-"""Turn an upstream's error response into an error for the client."""
+"""Turn an upstream's error response into an error for the client, without our secrets."""
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
+import urllib.parse
+from collections.abc import Iterator
 
 from llmgate import errors
 from llmgate.contract import Answer
+from llmgate.contract import Call
+from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Provider
+from llmgate.trust import redaction
 from llmgate.upstream import session as http_session
 
 _LARGEST_ERROR = 1024 * 1024
@@ -25,6 +31,52 @@ _FORWARDED = {
 
 _LIMIT = re.compile(r"[\w.,:; -]{1,64}")
 _NO_VALUE = re.compile(r"(?!)")
+
+
+_SECRET_NAMES = re.compile(r"(?i)auth|key|token|secret|password|credential|cookie|signature")
+_SHORTEST_SECRET = 4  # characters
+
+
+def without_secrets(answer: Answer, call: Call, deployment: Deployment) -> Answer:
+    """Return *answer* without the secrets of *call* and *deployment* that the upstream repeats.
+
+    They are removed from the headers and from the body of an error.
+    """
+    secrets = sorted(set(_secrets(call, deployment)), key=len, reverse=True)
+    shown = "\n".join(answer.headers.values())
+    if any(secret in shown for secret in secrets):
+        headers = {name: _replaced(value, secrets) for name, value in answer.headers.items()}
+        answer = answer._replace(headers=headers)
+    if answer.status >= 400 and secrets:
+        answer = answer._replace(pieces=_clean_body(answer, secrets))
+    return answer
+
+
+def _secrets(call: Call, deployment: Deployment) -> Iterator[str]:
+    """Yield the secrets that *call* carries and *deployment* holds, as they may be repeated."""
+    found = list(redaction.secrets_of(deployment))
+    found += [value for name, value in call.headers.items() if _SECRET_NAMES.search(name)]
+    query = urllib.parse.urlsplit(call.url).query
+    found += [v for name, v in urllib.parse.parse_qsl(query) if _SECRET_NAMES.search(name)]
+    for text in found:
+        scheme, _, secret = text.partition(" ")
+        secret = secret if secret and scheme.isalnum() else text
+        if len(secret) >= _SHORTEST_SECRET:
+            yield from (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe=""))
+            yield html.escape(secret)
+
+
+def _clean_body(answer: Answer, secrets: list[str]) -> Iterator[bytes]:
+    """Yield the body of an error at once, without *secrets*."""
+    text = http_session.body(answer, _LARGEST_ERROR).decode("utf-8", "surrogateescape")
+    yield _replaced(text, secrets).encode("utf-8", "surrogateescape")
+
+
+def _replaced(text: str, secrets: list[str]) -> str:
+    """Return *text* without *secrets*, the longest of which comes first."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def error(answer: Answer, provider: Provider) -> errors.GateError:
