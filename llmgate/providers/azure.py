@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/azure/ai-services/openai/reference
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from llmgate.providers.openai import operation
 from llmgate.providers.openai import responses
 
 VERSION = "2024-10-21"
-"""The API's version for deployments that name none: the last that is no preview."""
+"""The API's version for deployments that name none: the latest that is not a preview."""
 
 _USAGE_SINCE = "2024-09-01"  # earlier versions refuse stream_options
 _KEY_ENV = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
@@ -36,7 +37,7 @@ def build(name: str) -> Build:
         if name == "chat":
             body = chat_body(body, deployment)
         version = deployment.api_version or VERSION
-        asks_usage = version[:10] >= _USAGE_SINCE or _is_v1(deployment.api_base)
+        asks_usage = version[:10] >= _USAGE_SINCE or is_v1(deployment.api_base)
         return call_to(url(name, deployment), name, body, deployment, asks_usage)
 
     return call
@@ -49,7 +50,7 @@ def url(name: str, deployment: Deployment) -> str:
     kept as it is.
     """
     base = deployment.api_base
-    if _is_v1(base):
+    if is_v1(base):
         query = {"api-version": deployment.api_version} if deployment.api_version else {}
     else:
         query = {"api-version": deployment.api_version or VERSION}
@@ -61,12 +62,26 @@ def url(name: str, deployment: Deployment) -> str:
 def _responses_url(deployment: Deployment) -> str:
     """Return where the Responses API is: in Azure's API without versions alone."""
     base = deployment.api_base
-    if not _is_v1(base):
-        base = f"{base.partition('/openai/deployments/')[0]}/openai/v1"
+    if not is_v1(base):
+        base = f"{root(base)}/openai/v1"
     return f"{base}{openai_wire.path('responses')}"
 
 
-def _is_v1(base: str) -> bool:
+def resource_url(path: str, deployment: Deployment) -> str:
+    """Return where a resource of OpenAI's API is, `files/file-1` say."""
+    base = deployment.api_base
+    if is_v1(base):
+        return f"{base}/{path}"
+    query = urlencode({"api-version": deployment.api_version or VERSION})
+    return f"{root(base)}/openai/{path}?{query}"
+
+
+def root(base: str) -> str:
+    """Return the address of the Azure resource that *base* is at or below."""
+    return re.split(r"/openai(?:/|$)", base)[0]
+
+
+def is_v1(base: str) -> bool:
     """Return whether *base* is that of Azure's API without versions."""
     return base.endswith("/openai/v1")
 

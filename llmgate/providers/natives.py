@@ -10,7 +10,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
-from urllib.parse import urlencode
 
 from llmgate import errors
 from llmgate.contract import Deployment
@@ -47,24 +46,11 @@ def _below_base(path: str, deployment: Deployment) -> str:
     return f"{deployment.api_base}/{path}"
 
 
-def _azure_resource(path: str, deployment: Deployment) -> str:
-    base = deployment.api_base
-    if base.endswith("/openai/v1"):
-        return f"{base}/{path}"
-    query = urlencode({"api-version": deployment.api_version or azure.VERSION})
-    return f"{_azure_root(base)}/openai/{path}?{query}"
-
-
-_RESOURCES: Mapping[str, Url] = {"azure": _azure_resource}
-
-
-def _azure_root(base: str) -> str:
-    """Return the address of a resource, which *base* may be below."""
-    return re.split(r"/openai(?:/|$)", base)[0]
+_RESOURCES: Mapping[str, Url] = {"azure": azure.resource_url}
 
 
 def _azure(path: str, deployment: Deployment) -> str:
-    return f"{_azure_root(deployment.api_base)}/{quote(path, safe=_SAFE)}"
+    return f"{azure.root(deployment.api_base)}/{quote(path, safe=_SAFE)}"
 
 
 def _openai(path: str, deployment: Deployment) -> str:
@@ -92,7 +78,7 @@ def _gemini(path: str, deployment: Deployment) -> str:
 def _vertex(path: str, deployment: Deployment) -> str:
     """Return the address in the location that the path names, of the deployment's project alone.
 
-    Raises InvalidRequest for what is no location, Forbidden for another project.
+    Raises InvalidRequest for an invalid location, Forbidden for another project.
     """
     base, found = deployment.api_base, _PLACE.search(path)
     if found:

@@ -1,4 +1,4 @@
-"""OpenAI, and the makings of every provider that speaks its wire.
+"""OpenAI, and the shared parts of every provider that has its wire format.
 
 Source: https://platform.openai.com/docs/api-reference
 """

@@ -92,7 +92,7 @@ def stops(body: Body) -> list[str] | None:
 
 
 def limit(body: Body) -> int | None:
-    """Return how many tokens the answer may have, None if nobody said."""
+    """Return the maximum of output tokens that *body* sets, None if it sets none."""
     wanted: int | None = body.get("max_completion_tokens")
     return body.get("max_tokens") if wanted is None else wanted
 

@@ -82,7 +82,7 @@ def packed(vector: Sequence[float]) -> str:
     try:
         data = struct.pack(f"<{len(vector)}f", *vector)
     except (struct.error, OverflowError) as error:
-        raise ValueError("a vector has something that is no 32-bit float") from error
+        raise ValueError("a vector contains a value that is not a 32-bit float") from error
     return base64.b64encode(data).decode()
 
 
@@ -102,10 +102,10 @@ def encoded(reply: Reply, body: Body) -> Reply:
 
 
 def data(came: bytes, reply: Reply, body: Body) -> bytes:
-    """Return what *came*, or its *reply* anew where base64 was asked for and numbers came.
+    """Return the bytes that *came*, or its *reply* in base64 if that was requested.
 
-    Many upstreams know no `encoding_format`; OpenAI's JavaScript client, which asks for base64
-    unless told otherwise, reads their numbers as empty vectors.
+    Many upstreams ignore `encoding_format`; OpenAI's JavaScript client, which requests base64 by
+    default, reads numbers as empty vectors.
     """
     try:
         shown = encoded(reply, body)

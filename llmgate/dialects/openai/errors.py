@@ -43,7 +43,7 @@ _CODES = (
         ),
     ),
 )
-"""OpenAI's code and status for errors whose text alone tells the kind."""
+"""OpenAI's code and status for errors that only their text identifies."""
 
 _STATUSES = {
     "rate_limit": 429,
@@ -146,7 +146,7 @@ def _numbers(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classified(found: Failure) -> Failure:
-    """Return *found* with OpenAI's code and status where its text alone tells the kind."""
+    """Return *found* with OpenAI's code and status where its text identifies the kind."""
     text = f"{found.code} {found.type} {found.message}"
     for code, status, pattern in _CODES:
         if pattern.search(text):

@@ -1,7 +1,7 @@
 """The messages of a chat, prepared for what an OpenAI-compatible upstream accepts.
 
-What it accepts is data: `contract.MessageRules`, a field of its row. Nothing that was said is
-lost; only members that no answer depends on are dropped.
+What it accepts is data: `contract.MessageRules`, a field of its row. No content is lost;
+only members that no answer depends on are dropped.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ _TEXTS = ("text", "refusal")
 def _one_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return *messages* with one system message, at the beginning.
 
-    Leading ones are joined. A later one becomes part of what the user says: joined to the
-    beginning, it would make the prompt's prefix, which upstreams cache, a new one.
+    Leading ones are joined. A later one becomes part of a user's message: joined to the
+    beginning, it would change the prefix of the prompt, which upstreams cache.
     """
     count = next((n for n, it in enumerate(messages) if it["role"] not in _SYSTEM), len(messages))
     head = [{**messages[0], "role": "system"}] if count else []
@@ -150,7 +150,7 @@ def _one_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _with_late(
     found: list[dict[str, Any]], late: list[Any], message: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """Return *message* after the *late* contents, which the user says; may extend *found*'s last.
+    """Return *message* after the *late* contents in a user's message; may extend *found*'s last.
 
     They join the user's message that follows, else the one before, else are one of their own.
     """

@@ -1,7 +1,7 @@
-"""OpenAI's resources that are relayed: one row each, its methods and its path.
+"""OpenAI's resources that are passed through: one row each, its methods and its path.
 
-`{}` stands for an id; a star says that a form with files may be sent, too. What the table has not
-is either an endpoint of its own or not served: administration of accounts.
+`{}` stands for an id; a star marks paths that accept a form with files, too. Paths that are not in
+the table are endpoints of their own, or not supported: administration of accounts.
 Source: https://platform.openai.com/docs/api-reference
 """
 

@@ -19,7 +19,7 @@ Piece: TypeAlias = dict[str, Any]
 
 
 def arguments(value: Any) -> str:
-    """Return the *arguments* of a call as the JSON text that OpenAI has; null is no text."""
+    """Return the *arguments* of a call as the JSON text that OpenAI has; null is an empty text."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -90,7 +90,7 @@ def test_vectors_in_base64_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("vector", [["a"], [[0.5]], [None], [1e39]])
 def test_what_is_no_vector_cannot_be_packed(vector: Any) -> None:
-    with pytest.raises(ValueError, match="no 32-bit float"):
+    with pytest.raises(ValueError, match="not a 32-bit float"):
         openai_embeddings.packed(vector)
 
 
