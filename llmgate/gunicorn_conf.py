@@ -32,6 +32,10 @@ _WORKERS = {
     "gevent": "llmgate.server.gevent_worker.Worker",
 }
 _MAX_FILES = 65536
+_PIDS_MAX = (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max"))
+_MIN_THREADS = 8
+_OTHER_TASKS = 16  # the master, a shell, what else runs in the container
+_OTHER_THREADS = 8  # of a worker: keep-alives, disconnects, log, closing, drain
 _COLLECTIONS = (20_000, 20, 100)  # Python's own: 700, 10, 10
 _FLUSH_SECONDS = 2.0  # for the records that slow policies still have to write
 _MALLOPT = ((-8, 2), (-3, 256 * 1024), (-1, 256 * 1024))
@@ -80,12 +84,34 @@ def _files() -> int:
     return wanted
 
 
+def _tasks() -> int | None:
+    """Return how many processes and threads the platform allows, None: without limit.
+
+    On Heroku `ulimit -u`: https://devcenter.heroku.com/articles/limits#processes-threads
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    limits = [soft] if soft != resource.RLIM_INFINITY and os.geteuid() else []  # not root's
+    for path in _PIDS_MAX:
+        with contextlib.suppress(OSError, ValueError):  # "max" is not a number
+            limits.append(int(path.read_text()))
+    return min(limits, default=None)
+
+
+def _within_tasks(threads: int, tasks: int | None) -> int:
+    """Return *threads*, or fewer if all workers' would exceed *tasks*; some stay for the rest."""
+    if tasks is None:
+        return threads
+    return min(threads, max(_MIN_THREADS, (tasks - _OTHER_TASKS) // _env.workers - _OTHER_THREADS))
+
+
 bind = f"{f'[{_env.host}]' if ':' in _env.host else _env.host}:{_env.port}"
 workers = _env.workers
 _max_requests = (
     2048 if worker_class == _WORKERS["gevent"] else 1280
 )  # requests; threads start when needed
 threads = min(_env.threads or _max_requests, max(16, (_files() - 100) // 3))
+if worker_class == _WORKERS["gthread"]:
+    threads = _within_tasks(threads, _tasks())
 worker_connections = threads + min(1000, threads * 2)
 preload_app = True
 timeout = 60  # of the worker's heartbeat; requests may take longer

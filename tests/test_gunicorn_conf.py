@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -267,3 +268,27 @@ def test_gunicorn_ends_in_one_line_if_a_number_is_none(name: str) -> None:
     assert (code, out) == (2, "")
     assert err.startswith(f"llmgate: the environment variable {name} is 'x'; set it to a whole")
     assert err.count("\n") == 1
+
+
+@pytest.mark.fault("F8")
+@pytest.mark.parametrize(
+    ("threads", "tasks", "got"),
+    [(1280, None, 1280), (1280, 256, 112), (64, 256, 64), (1280, 32768, 1280), (1280, 20, 8)],
+)
+def test_threads_are_bounded_by_what_the_platform_allows(
+    threads: int, tasks: int | None, got: int
+) -> None:
+    assert gunicorn_conf._within_tasks(threads, tasks) == got  # for two workers
+
+
+@pytest.mark.fault("F8")
+def test_the_smallest_limit_of_tasks_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "max").write_text("max\n")
+    (tmp_path / "number").write_text("300\n")
+    paths = (tmp_path / "max", tmp_path / "number", tmp_path / "none")
+    monkeypatch.setattr(gunicorn_conf, "_PIDS_MAX", paths)
+    monkeypatch.setattr(gunicorn_conf.os, "geteuid", lambda: 0)
+
+    assert gunicorn_conf._tasks() == 300

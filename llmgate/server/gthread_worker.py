@@ -115,7 +115,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if isinstance(error, OSError) and error.errno not in _EXHAUSTED:
             raise error
         self.log.warning("accepting is paused for %s s: %s", _ACCEPT_PAUSE, error or "no memory")
-        self._accept_at = time.monotonic() + _ACCEPT_PAUSE
+        now = time.monotonic()
+        self._accept_at = now + _ACCEPT_PAUSE
+        self._evict(now)
         if self._accepting:
             super().set_accept_enabled(False)
 
