@@ -82,8 +82,8 @@ def _effort(body: Body) -> str | None:
         return None
     level, budget = config.get("effort"), thinking.get("budget_tokens")
     if level is not None:
-        return _LEVELS.get(level, "high")
-    if budget is None:
+        return _LEVELS.get(str(level), "high")
+    if not isinstance(budget, int):
         return None
     return next((level for below, level in _BUDGETS if budget < below), "high")
 

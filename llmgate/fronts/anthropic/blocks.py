@@ -63,7 +63,7 @@ def text(words: str) -> Part:
 
 def parts(block: Block, place: str) -> list[Part]:
     """Return the parts for the *block* at *place*; raises InvalidRequest if there are none."""
-    kind = block.get("type")
+    kind = field(block, "type", place)
     if kind in SERVER_BLOCKS:
         return []
     if kind not in _BLOCKS:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from llmgate.contract import Body
 from llmgate.fronts.fields import field
 from llmgate.fronts.fields import invalid
+from llmgate.fronts.fields import text
 
 INPUT = "input"
 """The only parameter of a function that stands for a custom tool."""
@@ -41,6 +42,7 @@ def _function(tool: Mapping[str, Any], place: str, namespace: str | None = None)
     parameters = tool.get("parameters")
     if parameters is not None and not isinstance(parameters, Mapping):
         raise invalid(f"{place}.parameters", "an object")
+    text(tool, "description", place)
     kept = {key: tool[key] for key in tool if key in _FUNCTION and tool[key] is not None}
     yield Tool("function", name, namespace, kept)
 
@@ -48,7 +50,7 @@ def _function(tool: Mapping[str, Any], place: str, namespace: str | None = None)
 def _custom(tool: Mapping[str, Any], place: str, namespace: str | None = None) -> Iterator[Tool]:
     """Yield a custom tool: a function whose only parameter is the free-form input."""
     name = field(tool, "name", place)
-    said = [str(tool.get("description") or ""), _grammar(tool.get("format"))]
+    said = [text(tool, "description", place), _grammar(tool.get("format"))]
     parameters = {
         "type": "object",
         "properties": {INPUT: {"type": "string", "description": "The whole input, as free text."}},
@@ -77,7 +79,7 @@ def _namespace(tool: Mapping[str, Any], place: str) -> Iterator[Tool]:
         raise invalid(f"{place}.tools", "an array")
     for at, member in enumerate(members):
         inner = f"{place}.tools[{at}]"
-        kind = member.get("type") if isinstance(member, Mapping) else None
+        kind = str(member.get("type")) if isinstance(member, Mapping) else ""
         if kind not in _IN_NAMESPACES:
             raise invalid(inner, "a tool of type 'function' or 'custom'")
         yield from _IN_NAMESPACES[kind](member, inner, namespace)
@@ -93,7 +95,7 @@ def _tool_search(tool: Mapping[str, Any], place: str) -> Iterator[Tool]:
     parameters = tool.get("parameters")
     if not isinstance(parameters, Mapping):
         parameters = _object({"query": {"type": "string"}}, "query")
-    description = tool.get("description") or "Searches for tools that are not listed here."
+    description = text(tool, "description", place) or "Searches for tools that are not listed here."
     function = {"description": description, "parameters": parameters}
     yield Tool("tool_search", "tool_search", None, function)
 
