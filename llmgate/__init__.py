@@ -48,6 +48,7 @@ from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
 from llmgate.storage import sqlite_counters
+from llmgate.trust import loop_guard
 from llmgate.trust import redaction
 from llmgate.upstream import oauth
 from llmgate.upstream import session as http_session
@@ -126,6 +127,19 @@ class _App(Flask):
         return super().wsgi_app(environ, start_response)
 
 
+def _secrets(settings: config.Settings) -> list[str]:
+    """Return every secret in *settings*, to keep them out of the log."""
+    others = settings.resource_deployments.every()
+    found = [text for each in others for text in redaction.secrets_of(each)]
+    return [*deployments.secrets(settings.routes), settings.master_key or "", *found]
+
+
+def _instance_id(settings: config.Settings) -> str:
+    """Return the id of the gateway with these *settings*."""
+    deployments = [each for found in settings.routes.groups.values() for each in found]
+    return loop_guard.instance_id(deployments, settings.master_key)
+
+
 def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Flask:
     """Return the WSGI application that *settings* describe, with *policies* besides its own."""
     app = _App("llmgate", static_folder=None)
@@ -135,9 +149,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     shared = sqlite_counters.open_store(settings.state_path)
     parallel = load_balancer.bulkhead(settings.routes, lambda: admission_control.limit)
     balancer = load_balancer.LoadBalancer(settings.router, shared, parallel)
-    secrets = [*deployments.secrets(settings.routes), settings.master_key or ""]
-    others = settings.resource_deployments.every()
-    secrets += [text for each in others for text in redaction.secrets_of(each)]
+    secrets = _secrets(settings)
     access = assembly.assemble(settings.access, shared, settings.routes.find)
     app.extensions["llmgate.access"] = access
     own: list[Policy] = [
@@ -155,6 +167,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
         settings.router,
         Policies([*own, *policies]),
         settings.allowed,
+        _instance_id(settings),
     )
     app.extensions["llmgate.admission"] = admission_control
     app.wsgi_app = admission_control  # type: ignore[method-assign]

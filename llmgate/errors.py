@@ -187,6 +187,13 @@ class OutOfResources(GateError):
     retry = True
 
 
+class LoopDetected(GateError):
+    """The request has come through this gateway before: an upstream is the gateway itself."""
+
+    status = 508
+    code = "loop_detected"
+
+
 class UpstreamTimeout(GateError):
     """The upstream timed out; it may have done (and billed) the work."""
 
@@ -195,7 +202,7 @@ class UpstreamTimeout(GateError):
     code = "upstream_timeout"
 
 
-TRANSIENT_STATUSES = frozenset({408, 409, 429, 498, *range(500, 600)}) - {501, 505}
+TRANSIENT_STATUSES = frozenset({408, 409, 429, 498, *range(500, 600)}) - {501, 505, 508}
 """Statuses of an upstream for which the same request may succeed later. 498 is Groq's for a lack of
 capacity; 520 to 530 are Cloudflare's: most of them mean that the upstream was not reached."""
 

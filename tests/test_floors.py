@@ -36,7 +36,7 @@ ALLOWED = {
     routing schema trust upstream""",
     "server": "errors accounting inbound upstream",
     "endpoints": """contract errors version access accounting codecs config dialects fronts
-    inbound pipeline providers routing schema storage""",
+    inbound pipeline providers routing schema storage trust""",
     "llmstudio": """contract errors accounting dialects endpoints inbound pipeline
     providers routing schema storage trust""",
 }

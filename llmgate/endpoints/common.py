@@ -13,6 +13,7 @@ from flask import Flask
 from flask import Response
 from flask import current_app
 from flask import g
+from flask import has_request_context
 from flask import request
 
 from llmgate import config
@@ -34,6 +35,7 @@ from llmgate.pipeline.response import Completed
 from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import Streamed
 from llmgate.schema import validation
+from llmgate.trust import loop_guard
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
@@ -42,7 +44,8 @@ _CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
 def gate() -> Gate:
     """Return the gate of the running app."""
     found: Gate = current_app.extensions["llmgate"]
-    return found
+    received = request.headers.get(loop_guard.HEADER) if has_request_context() else None
+    return found._replace(via=received) if received else found
 
 
 def settings() -> config.Settings:
@@ -141,6 +144,7 @@ def register(app: Flask, given: config.Settings) -> None:
             request.method == "OPTIONS"
         ):  # a CORS preflight has no key; it learns nothing about the path
             return Response(status=204)
+        loop_guard.check(request.headers.get(loop_guard.HEADER), gate().instance)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
             if request.method == "POST":

@@ -21,6 +21,7 @@ from llmgate.pipeline.shapes import Gate
 from llmgate.pipeline.shapes import OperationRequest
 from llmgate.schema import parameters
 from llmgate.trust import client_credentials
+from llmgate.trust import loop_guard
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
 
@@ -106,9 +107,16 @@ def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment)
     """Return the answer to *call*, success or not."""
     if provider.local_handler:
         return _answered(provider.local_handler, call)
+    if gate.instance and deployment.api_base != _own_address(provider, deployment):
+        call = loop_guard.mark(call, deployment, gate.instance, gate.via)
     address = client_credentials.pin(deployment, call.url, gate.allowed)
     answer = gate.session.send(call, deployment.timeout, address)
     return error_response.without_secrets(answer, call, deployment)
+
+
+def _own_address(provider: Provider, deployment: Deployment) -> str:
+    """Return the public address of *provider*, which never leads back to this gateway."""
+    return provider.base_url(deployment.settings).rstrip("/")
 
 
 def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:

@@ -36,6 +36,8 @@ class Gate(NamedTuple):
     settings: RouterSettings = RouterSettings()
     policies: Policies = Policies()
     allowed: client_credentials.Allowed = client_credentials.Allowed()
+    instance: str = ""  # the id of this gateway, for loop_guard
+    via: str = ""  # the gateways that the current request came through
 
 
 class Front(NamedTuple):
