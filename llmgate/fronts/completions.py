@@ -68,7 +68,7 @@ def _check(body: Body) -> None:
 
 
 def _logprobs(count: Any) -> Body:
-    """Return what chat is asked of log probabilities, *count* alternatives of each token."""
+    """Return chat's parameters for log probabilities, *count* alternatives of each token."""
     if count is None or count is False:
         return {}
     return {"logprobs": True, **({} if count is True else {"top_logprobs": count})}

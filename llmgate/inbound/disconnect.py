@@ -26,7 +26,7 @@ _RDHUP = getattr(select, "EPOLLRDHUP", 0)
 
 
 class ClientDisconnected(errors.GateError):
-    """The client has disconnected; nobody reads this error, but the log shows it."""
+    """The client has disconnected; only the log receives this error, and it shows it."""
 
     status = 499
     type = "client_error"

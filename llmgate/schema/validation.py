@@ -2,7 +2,7 @@
 
 The schemas lie in `schemas/` of a checkout and in `llmgate/schemas/` of the wheel. jsonschema is
 the judge; a quick test (`shapes`) spares it what is right. Two keywords are annotations of ours:
-`expected` says in words what a value must be, and `unsupported` marks a setting, or lists the
+`expected` describes a valid value, and `unsupported` marks a setting, or lists the
 values of one, that LiteLLM knows and llmgate does not serve.
 """
 
@@ -77,7 +77,7 @@ def unsupported(value: Any) -> list[str]:
 def typed(value: Any) -> Any:
     """Return the configuration *value* with the numbers and flags that are text made such.
 
-    What the environment gives is text, and YAML reads 1e-6 as text. Text that says no number is
+    What the environment gives is text, and YAML reads 1e-6 as text. Text that is not a number is
     kept, for `violations` to name; so is `os.environ/NAME`.
     """
     root = _rules("config").schema
@@ -86,7 +86,7 @@ def typed(value: Any) -> Any:
 
 @cache
 def names(schema: str, *steps: str) -> frozenset[str]:
-    """Return the names of the members that *schema* knows below *steps*; lists are no step."""
+    """Return the names of the members that *schema* knows below *steps*; lists are not steps."""
     root = _rules(schema).schema
     part = root
     for step in steps:

@@ -43,7 +43,7 @@ class ProtocolError(Exception):
 
 
 class IncompleteError(ProtocolError):
-    """The connection was closed before the response was complete; the message says where."""
+    """The connection was closed before the response was complete; the message has the position."""
 
 
 class Head(NamedTuple):

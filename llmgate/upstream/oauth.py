@@ -1,6 +1,6 @@
 """Access tokens of OAuth upstreams: fetched once per credentials, refreshed before they expire.
 
-Nobody waits for the login of somebody else's credentials: the lock is held for look-ups only. A
+No request waits for the login of somebody else's credentials: the lock is held for look-ups only. A
 login runs in a thread of its own with a time limit of its own. The requests that need its token
 share it, its failure too, and wait no longer than their own deadline and their client.
 """

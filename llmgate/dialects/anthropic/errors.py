@@ -44,7 +44,7 @@ _NO_MODEL = re.compile(r"^model\b", re.I)
 def failure(body: Any) -> Failure:
     """Return the failure for an error *body*.
 
-    What the account lacks to pay is no fault of the request: it gets OpenAI's 429.
+    An account without credit is not an error of the request: it gets OpenAI's 429.
     """
     error = body.get("error") if isinstance(body, dict) else body
     if not isinstance(error, dict):

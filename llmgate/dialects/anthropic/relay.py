@@ -1,7 +1,7 @@
-"""Streams of named events passed on as the bytes that came: JSON is read only where it matters.
+"""Streams of named events, forwarded unchanged: JSON is read only where it matters.
 
-Anthropic's Messages and OpenAI's Responses stream so: an event's `type` says what it is, and one
-of a few types ends the stream.
+Anthropic's Messages and OpenAI's Responses stream this way: an event has a `type`, and one of a
+few types ends the stream.
 """
 
 from __future__ import annotations

@@ -203,14 +203,14 @@ def _choice(body: Body) -> Body | None:
     return found
 
 
-def _named_choice(asked: Any) -> Body:
-    """Return the choice *asked*, in OpenAI's or Anthropic's format."""
-    if isinstance(asked, str) and asked in _CHOICES:
-        return {"type": _CHOICES[asked]}
-    if isinstance(asked, Mapping) and isinstance(asked.get("function"), Mapping):
-        return {"type": "tool", "name": asked["function"]["name"]}
-    if isinstance(asked, Mapping) and asked.get("type") in ("auto", "any", "tool", "none"):
-        return dict(asked)
+def _named_choice(choice: Any) -> Body:
+    """Return *choice*, in OpenAI's or Anthropic's format."""
+    if isinstance(choice, str) and choice in _CHOICES:
+        return {"type": _CHOICES[choice]}
+    if isinstance(choice, Mapping) and isinstance(choice.get("function"), Mapping):
+        return {"type": "tool", "name": choice["function"]["name"]}
+    if isinstance(choice, Mapping) and choice.get("type") in ("auto", "any", "tool", "none"):
+        return dict(choice)
     raise errors.InvalidRequest(
         "Claude supports tool_choice auto, required, none or one function.", param="tool_choice"
     )

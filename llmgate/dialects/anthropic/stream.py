@@ -152,7 +152,7 @@ def _argued(stream: _Stream, index: int, text: str) -> Delta | None:
 def _closed(stream: _Stream, event: Mapping[str, Any]) -> Delta | None:
     """Return the delta that completes a block: its signed thinking, or empty arguments."""
     index = event["index"]
-    if index in stream.unsaid:  # OpenAI's clients parse the arguments, and "" is no JSON
+    if index in stream.unsaid:  # OpenAI's clients parse the arguments, and "" is not JSON
         return _argued(stream, index, "{}")
     block = stream.thinking.pop(index, None)
     if block is None:

@@ -56,7 +56,7 @@ def counted(report: Mapping[str, Any]) -> Usage:
     found: dict[str, float] = {}
     read, written = usage.get(_READ) or 0, usage.get(_WRITTEN) or 0
     prompt = (usage.get("input_tokens") or 0) + read + written
-    if prompt:  # the end of a stream need not tell it again, or tells zeros
+    if prompt:  # the end of a stream may omit it, or contain zeros
         found["prompt_tokens"] = prompt
         found["cached_tokens"] = read
         found["cache_creation_tokens"] = written

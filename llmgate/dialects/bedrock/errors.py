@@ -39,8 +39,8 @@ _KINDS: Mapping[str, Failure] = {
     "internalserver": Failure("", status=500),
     "internalfailure": Failure("", status=500),
     "internalstreamfailure": Failure("", status=500),
-    # AWS says 424 for what the model did, 429 for one that is being loaded, 408 for one that took
-    # too long: statuses that say it was the caller, or that it need not be tried elsewhere.
+    # AWS uses 424 for an error of the model, 429 for one that is loading, 408 for one that timed
+    # out: statuses that would blame the caller, or rule out another deployment.
     "model": Failure("", status=502),
     "modelstream": Failure("", status=502),
     "internaldependency": Failure("", status=502),

@@ -33,7 +33,7 @@ _NOTHING = "(empty)"
 
 
 def turns(messages: Iterable[Mapping[str, Any]], rules: Rules) -> tuple[list[Block], list[Block]]:
-    """Return what the system says and the turns of user and assistant.
+    """Return the system content and the turns of user and assistant.
 
     Messages of one role in a row become one turn: AWS requires the roles to alternate.
     Raises InvalidRequest for what Converse does not support.
@@ -80,13 +80,13 @@ def _turn(role: Any, message: Mapping[str, Any]) -> tuple[str, list[Block]]:
 
 
 def _user(message: Mapping[str, Any]) -> list[Block]:
-    """Return what the user says."""
+    """Return the content of the user's message."""
     blocks = content.blocks(message.get("content"))
     return [*blocks, *content.cache_points(message)] if blocks else []
 
 
 def _assistant(message: Mapping[str, Any]) -> list[Block]:
-    """Return what the assistant thought (if it is signed), said and called, in this order."""
+    """Return the assistant's signed thinking, text and tool calls, in this order."""
     thoughts = [thought for thought in message.get("thinking_blocks") or () if _is_signed(thought)]
     blocks = [block for thought in thoughts for block in content.thoughts(thought)]
     blocks += content.blocks(message.get("content")) or content.text(message.get("refusal"))

@@ -40,8 +40,8 @@ def conversation(
 ) -> tuple[list[Part], list[dict[str, Any]]]:
     """Return the system's parts and the turns of *messages*, in their order.
 
-    Neighbours of one role are one turn, but results of tools are kept apart from what a user
-    says: Google requires as many results in a turn as there were calls. With *signed*, calls
+    Neighbours of one role are one turn, but tool results are kept apart from a user's
+    content: Google requires as many results in a turn as there were calls. With *signed*, calls
     without a signature get Google's placeholder. *media_in_results*: the model reads media there.
     """
     known = _Known({}, signed)
@@ -62,12 +62,12 @@ def conversation(
 
 
 def _said(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]:
-    """Return what a user or the system says."""
+    """Return the content of a user or system message."""
     return _parts(message.get("content"), f"{where}.content")
 
 
 def _answered(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]:
-    """Return what the model said, drew and called, with its signatures."""
+    """Return the model's text, images and function calls, with its signatures."""
     parts = _said(message, where, known)
     for at, image in enumerate(message.get("images") or ()):
         parts.append(gemini_media.part(image, f"{where}.images.{at}"))

@@ -15,7 +15,7 @@ from llmgate.contract import Reply
 from llmgate.dialects.openai import embeddings as openai_embeddings
 
 PARAMS = frozenset("model input dimensions encoding_format user".split())
-"""OpenAI's parameters that it supports; vectors come as numbers whatever encoding is asked for."""
+"""OpenAI's parameters that it supports; vectors are numbers, whatever encoding is requested."""
 
 _CONFIG = {
     "dimensions": "outputDimensionality",

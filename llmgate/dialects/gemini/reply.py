@@ -151,7 +151,7 @@ class _Candidate:
         return bool(self._reason)
 
     def deltas(self, said: Mapping[str, Any]) -> Iterator[Delta]:
-        """Yield the deltas of *said*, a candidate; empty texts are omitted."""
+        """Yield the deltas of a candidate; empty texts are omitted."""
         self._reason = said.get("finishReason") or self._reason
         self._message = said.get("finishMessage") or self._message
         self._extra.update({name: said[key] for key, name in _KEPT.items() if key in said})

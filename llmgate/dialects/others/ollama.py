@@ -54,7 +54,7 @@ def chat_body(body: Body) -> Body:
         if key not in OPTIONS and key not in _TRANSLATED and value is not None
     }
     sent["messages"] = ollama_messages.sent(body["messages"])
-    sent["stream"] = bool(body.get("stream"))  # Ollama streams unless told not to
+    sent["stream"] = bool(body.get("stream"))  # Ollama streams by default
     added = {
         "tools": _tools(body),
         "format": _format(body.get("response_format")),
@@ -65,7 +65,7 @@ def chat_body(body: Body) -> Body:
 
 
 def _options(body: Body) -> dict[str, Any]:
-    """Return the options that *body* names, at the top or as `options`, which go before."""
+    """Return the options of *body*, top-level or in `options`, which take precedence."""
     named = {
         "num_predict": openai_chat.limit(body),
         "stop": openai_chat.stops(body),

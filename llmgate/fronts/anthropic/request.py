@@ -31,7 +31,7 @@ _LEFT_OUT = frozenset(
     """cache_control container context_management mcp_servers diagnostics inference_geo speed
     betas user_profile_id""".split()
 )
-"""Members that only Anthropic's API has, and that do not change what is asked of the model."""
+"""Members that only Anthropic's API has, and that do not change the request to the model."""
 
 BILLING = "x-anthropic-billing-header"
 """How Claude Code's first system block begins: it is new in each request, which spoils the caches

@@ -43,7 +43,7 @@ def stop_reason(finish_reason: str | None, calls: bool) -> str:
 
 
 def stop_details(finish_reason: str | None, refusal: str | None) -> dict[str, Any]:
-    """Return the field that tells why a filter ended a message; empty if none did or told."""
+    """Return the field with the reason why a filter ended a message; empty if there is none."""
     if finish_reason != "content_filter" or not refusal:
         return {}
     return {"stop_details": {"type": "refusal", "category": None, "explanation": refusal}}

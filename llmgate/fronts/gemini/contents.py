@@ -24,7 +24,7 @@ Message: TypeAlias = dict[str, Any]
 """One message of OpenAI's."""
 
 _MARKS = frozenset("thought thoughtSignature videoMetadata mediaResolution partMetadata".split())
-"""What a part says of its content."""
+"""The kinds of content that a part may have."""
 
 _SOUNDS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "l16": "pcm16"}
 """What OpenAI calls some kinds of sound."""
@@ -51,7 +51,7 @@ def messages(contents: Iterable[Mapping[str, Any]]) -> list[Message]:
 
 
 def system(instruction: Any) -> list[Message]:
-    """Return the system message of a systemInstruction, if it says something."""
+    """Return the system message of a systemInstruction, if it has text."""
     if isinstance(instruction, str):
         instruction = {"parts": [{"text": instruction}]}
     texts = [part["text"] for part in (instruction or {}).get("parts") or () if part.get("text")]
@@ -64,13 +64,13 @@ def _calls(message: Message) -> list[dict[str, Any]]:
     return calls
 
 
-# -- what the user says
+# -- the user's turns
 
 
 def _user(parts: Iterable[Part], open_calls: list[tuple[str, str]]) -> Iterator[Message]:
-    """Yield the messages of a user's turn: the results of functions, then what the user says.
+    """Yield the messages of a user's turn: the results of functions, then the user's content.
 
-    OpenAI's tools answer in text, so pictures and files among their results are said by the user.
+    OpenAI's tool results are text, so images and files among them move to the user's message.
     """
     said: list[Part] = []
     for part in parts:
@@ -89,7 +89,7 @@ def _user(parts: Iterable[Part], open_calls: list[tuple[str, str]]) -> Iterator[
 def _result(
     result: Mapping[str, Any], open_calls: list[tuple[str, str]]
 ) -> tuple[Message, list[Part]]:
-    """Return the message of a function's *result*, and the parts of it that are no text."""
+    """Return the message of a function's *result*, and its parts that are not text."""
     id = _answered(result, open_calls)
     others = [part for inner in result.get("parts") or () for part in _said(inner)]
     if others:
@@ -137,7 +137,7 @@ def _said(part: Part) -> list[Part]:
 
 
 def _text(text: str) -> list[Part]:
-    """Return the part that says *text*, none if it is empty."""
+    """Return the text part of *text*, none if it is empty."""
     return [{"type": "text", "text": text}] if text else []
 
 
@@ -196,7 +196,7 @@ _KINDS: Mapping[str, Callable[[Any], list[Part]]] = {
 }
 
 
-# -- what the model said
+# -- the model's turns
 
 
 def _assistant(parts: Iterable[Part], at: int) -> Message:
@@ -221,7 +221,7 @@ def _assistant(parts: Iterable[Part], at: int) -> Message:
 
 
 def _thinking(thoughts: Iterable[Part]) -> dict[str, Any]:
-    """Return what a message says of its *thoughts*: their text, and the blocks that are signed."""
+    """Return the text of *thoughts* and the blocks that are signed, as members of a message."""
     told, since = "", ""
     blocks: list[dict[str, Any]] = []
     for part in thoughts:

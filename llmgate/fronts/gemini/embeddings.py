@@ -22,7 +22,7 @@ _NAMES = frozenset(
 def embeddings_from_one(body: Body) -> Body:
     """Return the embeddings request for the embedContent request *body*.
 
-    Raises InvalidRequest for what is no text, and what wrongly shaped members make Python raise.
+    Raises InvalidRequest for content without text, and Python's errors for malformed members.
     """
     return _embeddings(body, [gemini_names.spelled(body, _NAMES)])
 
@@ -48,7 +48,7 @@ def _embeddings(body: Body, requests: list[Mapping[str, Any]]) -> Body:
 
 
 def _size(request: Mapping[str, Any]) -> Any:
-    """Return how long a vector is to be, None if nobody said."""
+    """Return the requested length of the vectors, None if there is none."""
     inner = request.get("embedContentConfig") or {}
     return request.get("outputDimensionality") or inner.get("outputDimensionality")
 
@@ -75,6 +75,6 @@ def one_from_embeddings(reply: Reply) -> dict[str, Any]:
 
 
 def _used(reply: Reply) -> dict[str, Any]:
-    """Return what the answer says was used."""
+    """Return the usage of the answer."""
     count = (reply.get("usage") or {}).get("prompt_tokens")
     return {"usageMetadata": {"promptTokenCount": count}} if count else {}

@@ -25,7 +25,7 @@ _COUNTED = frozenset(
 def request(body: Body) -> Body:
     """Return the generateContent request *body*, with a deployment's defaults in their place.
 
-    Those are named as OpenAI or as Google names them, and give way to what the request says.
+    Their names are OpenAI's or Google's; the request takes precedence over them.
     """
     given = {key: value for key, value in body.items() if key not in _OURS}
     if "contents" in given:

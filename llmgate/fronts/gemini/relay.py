@@ -21,7 +21,7 @@ from llmgate.dialects.openai import wire as openai_wire
 
 
 def usage(reply: Mapping[str, Any]) -> Usage:
-    """Return what Google's *reply*, or one event of it, says was used."""
+    """Return the usage in Google's *reply*, or in one event of it."""
     said = reply.get("usageMetadata")
     return openai_wire.usage({"usage": gemini_usage.usage(said)}) if isinstance(said, dict) else {}
 
@@ -29,7 +29,7 @@ def usage(reply: Mapping[str, Any]) -> Usage:
 def relayed(
     pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
 ) -> Iterator[bytes]:
-    """Yield a stream's bytes as they came, in whole events; usage is told to *saw*.
+    """Yield a stream's bytes as they came, in whole events; usage is passed to *saw*.
 
     Raises UpstreamError for an error among them, CutShort if no candidate came to its end.
     """
@@ -45,7 +45,7 @@ def relayed(
 
 
 class _Scan:
-    """What the events of one stream have said so far."""
+    """The state of one stream."""
 
     def __init__(self, saw: Callable[[Usage], None]) -> None:
         self._saw = saw
@@ -54,7 +54,7 @@ class _Scan:
         self.error: errors.UpstreamError | None = None
 
     def finished(self) -> bool:
-        """Return whether Google has said why it stops."""
+        """Return whether Google has sent a finish reason."""
         return self._blocked or (bool(self._ended) and all(self._ended.values()))
 
     def kept(self, block: bytes) -> bytes:
@@ -69,7 +69,7 @@ class _Scan:
         return bytes(kept)
 
     def _read(self, event: Any) -> None:
-        """Note what *event* says."""
+        """Update the state from *event*."""
         if isinstance(event, list) or "error" in event:
             self.error = gemini_errors.stream_error(event)
             return

@@ -44,13 +44,13 @@ def response_from_chat(reply: Reply) -> dict[str, Any]:
 
 
 def head(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a response says of the model and of itself: what a reply or chunk has *said*."""
+    """Return the model and the id of a response, from a reply or a chunk."""
     named = {"modelVersion": said.get("model"), "responseId": said.get("id")}
     return {name: value for name, value in named.items() if value}
 
 
 def candidate(index: int, parts: Iterable[Part]) -> dict[str, Any]:
-    """Return a candidate that says *parts*."""
+    """Return a candidate with *parts*."""
     said = list(parts)
     content = {**({"parts": said} if said else {}), "role": "model"}
     return {"content": content, "index": index}
@@ -134,7 +134,7 @@ def counted(usage: Any) -> dict[str, Any]:
 
 
 def log_probabilities(said: Any) -> dict[str, Any]:
-    """Return what OpenAI's *said* of the tokens' probabilities is with Google."""
+    """Return OpenAI's log probabilities in Google's shape."""
     tokens = said.get("content") if isinstance(said, Mapping) else None
     if not tokens:
         return {}

@@ -150,7 +150,7 @@ class _Chosen(NamedTuple):
 
 
 def _choice(config: Mapping[str, Any]) -> _Chosen:
-    """Return what the toolConfig *config* says of functions."""
+    """Return the tool choice of the toolConfig *config*."""
     calling = config.get("functionCallingConfig") or {}
     mode = str(calling.get("mode") or "AUTO").upper()
     names: list[str] = calling.get("allowedFunctionNames") or []
@@ -164,7 +164,7 @@ def _choice(config: Mapping[str, Any]) -> _Chosen:
 
 
 def _output(config: Mapping[str, Any]) -> Body:
-    """Return what the generationConfig says of the answer's form."""
+    """Return the response format of the generationConfig."""
     found: Body = {}
     modes = [str(mode).lower() for mode in config.get("responseModalities") or ()]
     if modes and modes != ["text"]:

@@ -37,7 +37,7 @@ def responses(chunks: Iterable[Event]) -> Generator[Response, None, None]:
 
 
 class _Stream:
-    """What the chunks have said so far."""
+    """The state of one choice."""
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
@@ -45,7 +45,7 @@ class _Stream:
         self._candidates: dict[int, _Candidate] = {}
 
     def responses(self, chunk: Event) -> Iterator[Response]:
-        """Yield a response for each choice of *chunk* that says something."""
+        """Yield a response for each choice of *chunk* that is not empty."""
         self._head = self._head or front_reply.head(chunk)
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices") or ():
@@ -75,7 +75,7 @@ class _Candidate:
         self._calls: dict[Any, dict[str, Any]] = {}
 
     def grown(self, choice: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the candidate that a *choice* of a chunk is, None if it says nothing."""
+        """Return the candidate for a *choice* of a chunk, None if it is empty."""
         delta = choice.get("delta") or {}
         self.finish = choice.get("finish_reason") or self.finish
         self._refused = self._refused or bool(delta.get("refusal"))
@@ -88,7 +88,7 @@ class _Candidate:
         return {**front_reply.candidate(self._index, parts), **logprobs}
 
     def _called(self, said: Mapping[str, Any]) -> None:
-        """Note what is *said* of a tool call."""
+        """Add a piece of a tool call."""
         self._key = said.get("index", said.get("id", self._key))
         function = said.get("function") or {}
         call = self._calls.setdefault(self._key, {"id": None, "name": "", "arguments": []})
@@ -113,7 +113,7 @@ class _Candidate:
 def array(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield *blocks* of server-sent events as one JSON array, each event as it comes.
 
-    The array is closed when the events end, whatever the last of them says.
+    The array is closed when the events end, whatever the last of them is.
     """
     before = b"["
     for block in blocks:

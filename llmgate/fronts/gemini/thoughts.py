@@ -1,7 +1,7 @@
-"""Signed thinking of Anthropic's, carried through Google's wire as a thought's signature.
+"""Anthropic's signed thinking, carried through Google's API as a thought signature.
 
-Google's clients give back what they were given, and know only one text and one signature. Theirs
-are bytes in base64, of either alphabet; ours begin with a mark that tells them from Google's.
+Google's clients return what they received, and have only one text and one signature. Theirs are
+bytes in base64, of either alphabet; ours begin with a mark that distinguishes them.
 """
 
 from __future__ import annotations

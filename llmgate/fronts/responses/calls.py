@@ -134,7 +134,7 @@ _MEMBERS = {
 
 
 def output_text(item: Mapping[str, Any]) -> str:
-    """Return the output of a shell or a patch as text; a failed patch without output says so."""
+    """Return the output of a shell or a patch as text; a failed patch without output is marked."""
     output = item.get("output")
     if output is None:
         return str(item.get("status") or "completed")

@@ -65,7 +65,7 @@ def _custom(tool: Mapping[str, Any], place: str, namespace: str | None = None) -
 
 
 def _grammar(form: Any) -> str:
-    """Return what a description says of the input's *form*; empty for free text."""
+    """Return the sentence about the input's *form*; empty for free text."""
     if not isinstance(form, Mapping) or form.get("type") != "grammar":
         return ""
     return f"The input must match this {form.get('syntax')} grammar:\n{form.get('definition')}"

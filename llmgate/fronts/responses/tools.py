@@ -1,7 +1,7 @@
 """The tools of a Responses request as functions of a chat.
 
 A chat has functions only, so each tool that the client executes becomes one: the functions of a
-namespace, a custom tool (one string), `tool_search`, `shell` and the like. The names are unique,
+namespace, a custom tool (one string), `tool_search`, `shell` and others. The names are unique,
 match `^[a-zA-Z0-9_-]{1,64}$` and are the same in every request.
 Sources: https://platform.openai.com/docs/api-reference/responses/create
 https://platform.openai.com/docs/guides/function-calling
