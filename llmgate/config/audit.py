@@ -99,7 +99,7 @@ def _audit_source(group: str, path: str, routes: Routes, problems: Problems) -> 
 
 
 def _audit_targets(targets: Any, path: str, routes: Routes, problems: Problems) -> None:
-    """Warn of each of *targets* that is no group."""
+    """Warn of each of *targets* that is not a group."""
     names = [targets] if isinstance(targets, str) else targets
     for name in names if isinstance(names, Iterable) else ():
         if isinstance(name, str) and not _exists(name, routes):

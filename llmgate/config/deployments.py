@@ -232,7 +232,7 @@ def _drops(given: Mapping[str, Any], context: Context) -> bool:
 
 
 def _weight(given: Mapping[str, Any]) -> float:
-    """Return the share of its group's requests that a deployment gets; 0 is none."""
+    """Return the share of its group's requests that a deployment gets; 0 means none."""
     weight = given.get("weight")
     return float(weight if weight is not None else given.get("rpm") or given.get("tpm") or 1)
 

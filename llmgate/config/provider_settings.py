@@ -103,7 +103,7 @@ def _read(given: Any, setting: str) -> Any:
     try:
         return Path(given.strip()).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(
             f"{setting}: the file that it names cannot be read: {why}; give the path of a key file,"
             " or its JSON"

@@ -134,7 +134,7 @@ PASS_THROUGH = "pass_through"
 
 
 def _authorize(call: Call, deployment: Deployment) -> Call:
-    """Return *call* with the operator's headers, which go before the client's."""
+    """Return *call* with the operator's headers, which take precedence over the client's."""
     own = deployment.settings["auth"]
     names = {name.lower() for name in own}
     kept = {name: value for name, value in call.headers.items() if name.lower() not in names}
@@ -142,7 +142,7 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
 
 
 def _failure(body: Any) -> Failure:
-    """Return what the error *body* says, if it says it as OpenAI does."""
+    """Return the failure in the error *body*, if it has OpenAI's shape."""
     return openai_wire.failure(body) if isinstance(body, dict) else Failure("")
 
 
@@ -153,7 +153,7 @@ OPERATORS = Provider(
     failure=_failure,
     operations={},
 )
-"""What stands behind an operator's own pass-throughs."""
+"""The provider of an operator's own pass-through paths."""
 
 
 def of(
@@ -161,7 +161,7 @@ def of(
 ) -> tuple[Deployment, ...]:
     """Return the deployments of *provider*, alike in address and key; empty if there is none.
 
-    Those that serve *model*, as the provider calls it, go before others.
+    Those of *model*, the provider's own name, come first.
     """
     ours = [d for found in routes.groups.values() for d in found if d.provider == provider]
     serving = [d for d in ours if model and d.model == model]

@@ -14,7 +14,7 @@ _RETRIES, _FAILS = "Retries", "AllowedFails"  # how LiteLLM's names for kinds of
 
 
 def parse(*sections: Mapping[str, Any]) -> RouterSettings:
-    """Return what *sections* say, the first that says a thing before the others.
+    """Return the settings in *sections*; earlier sections take precedence.
 
     Their shape is that of `router_settings` in schemas/config.json. Raises InvalidRequest.
     """
@@ -53,7 +53,7 @@ class _Said:
         self._sections = sections
 
     def get(self, name: str) -> Any:
-        """Return what is said at *name*, None if nothing is."""
+        """Return the value of *name*, None if it is not set."""
         found = (section.get(name) for section in self._sections)
         return next((value for value in found if value is not None), None)
 

@@ -36,7 +36,7 @@ MEGABYTE = 1024 * 1024
 
 
 class Settings(NamedTuple):
-    """Everything that the gate is told at its start."""
+    """The whole configuration."""
 
     routes: Routes
     router: RouterSettings = RouterSettings()
@@ -219,7 +219,7 @@ def _check_aliases(routes: Routes) -> None:
 
 
 def _beats(given: Mapping[str, Any] | bool | None) -> keepalive.Times:
-    """Return when heartbeats come; false turns them off."""
+    """Return the times of keep-alives; false disables them."""
     if given is False:
         return keepalive.Times(0, 0, 0)
     named = given if isinstance(given, Mapping) else {}

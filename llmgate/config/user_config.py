@@ -1,7 +1,7 @@
-"""`user_config`: a router that a client brings along, for one request.
+"""`user_config`: a client's own router, for one request.
 
-It is data: nothing of the operator's deployments, keys or environment is part of what is made of
-it, nothing of it is kept, and the addresses it names go through the guard of `addresses`.
+It is data: nothing of the operator's deployments, keys or environment becomes part of it, nothing
+of it is stored, and its addresses are checked by `trust.address_guard`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _wrong(path: str, message: str) -> errors.InvalidRequest:
 
 
 def _check(given: Mapping[str, Any], path: str, allowed: Allowed) -> None:
-    """Raise Forbidden or InvalidRequest for litellm_params that a client may not bring."""
+    """Raise Forbidden or InvalidRequest for litellm_params that a client may not send."""
     client_credentials.check_settings(given)
     client_credentials.check_key(given.get("api_key"), f"user_config.{path}api_key")
     if "*" in given["model"]:

@@ -88,7 +88,9 @@ def _fallbacks(body: Body, model: str, ours: Fallbacks) -> Fallbacks:
     """Return the fallbacks that *body* asks for, else *ours*."""
     if body.get("disable_fallbacks") in _TRUE:
         return Fallbacks(retry_after_timeout=ours.retry_after_timeout)
-    if client_credentials.brings(body):  # a client's key goes to no group that it did not name
+    if client_credentials.has_credentials(
+        body
+    ):  # a client's key goes to no group that it did not name
         ours = Fallbacks(retry_after_timeout=ours.retry_after_timeout, most=ours.most)
     if body.get("fallbacks") is not None:
         ours = ours._replace(asked=fallbacks.targets(body["fallbacks"], model))

@@ -64,7 +64,7 @@ _RESPONSES = ("azure", "openai")
 """Providers whose models may have the route of the Responses API in LiteLLM."""
 
 _MEANT = {"google": "gemini/<model> or vertex_ai/<model>", "custom": "custom_openai/<model>"}
-"""What to write for a prefix that people use for a provider, and that is none."""
+"""Corrections for prefixes that are used by mistake."""
 
 _SIBLINGS = {
     "gemini": ("vertex_ai", {"vertex_project", "vertex_location", "vertex_credentials"}),

@@ -33,7 +33,7 @@ ADDRESSES = frozenset({"aws_sts_endpoint"})
 """The settings that are addresses."""
 
 KEYS = frozenset((*PAIR, "aws_session_token"))
-"""What signs; the parts of one set are of no use to those of another."""
+"""The credentials of a signature; parts of different sets cannot be combined."""
 
 SETTINGS = frozenset(ENV) | frozenset(
     """model_id aws_role_name aws_session_name aws_profile_name aws_web_identity_token

@@ -49,7 +49,7 @@ class RetryPolicy(NamedTuple):
 
 
 def kind(error: errors.GateError) -> str:
-    """Return LiteLLM's name for *error*, less its end: `RateLimitError` and the like."""
+    """Return LiteLLM's name for *error*, without its suffix: `RateLimitError`, ..."""
     if is_too_long(error) or error.code == "content_policy_violation":
         return "ContentPolicyViolationError" if not is_too_long(error) else "BadRequestError"
     return kind_of(error.status)
@@ -70,7 +70,7 @@ def of_kind(numbers: Mapping[str, int], kind: str) -> int | None:
 
 
 def is_too_long(error: errors.GateError) -> bool:
-    """Return whether *error* says that the request is too long for the model."""
+    """Return whether *error* means that the request is too long for the model."""
     return error.code == "context_length_exceeded"
 
 

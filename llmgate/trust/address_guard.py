@@ -68,7 +68,7 @@ def parse(url: Any, name: str, private: bool = False) -> Address:
     if not (_HOST.fullmatch(host) or _is_ip6(host)) or not _PATH.fullmatch(path):
         raise _invalid(name)
     port = port or _default_port(scheme)
-    if not private and port != 443 and port < 1024:  # mail and the like
+    if not private and port != 443 and port < 1024:  # such as mail
         raise _invalid(name)
     if any(step in (".", "..") for step in path.split("/")):
         raise _invalid(name)

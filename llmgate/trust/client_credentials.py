@@ -1,6 +1,6 @@
-"""What a client may bring along: its own provider key; addresses and settings if that is allowed.
+"""Credentials in a request: the client's own key; addresses and settings where that is allowed.
 
-What it brings is used for its request alone, and where it names the host, no key of ours goes.
+They are used for that request alone, and no key of ours is sent to a host that a client names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SETTINGS = frozenset(
     aws_access_key_id aws_secret_access_key aws_session_token aws_region_name
     azure_ad_token""".split()
 )
-"""Settings of providers that a client may bring, where it is allowed."""
+"""Settings of providers that a client may send, where it is allowed."""
 
 NEVER = frozenset(
     """model_list aws_sts_endpoint aws_role_name aws_web_identity_token aws_profile_name
@@ -32,7 +32,7 @@ NEVER = frozenset(
     client_secret azure_username azure_password azure_scope vertex_ai_credentials watsonx_iam_url
     ssl_verify""".split()
 )
-"""Settings that no client may bring."""
+"""Settings that no client may send."""
 
 SECRETS = SETTINGS | NEVER | {"api_key", "user_config", "fallbacks", "api_base", "base_url"}
 """Members of a body that are never logged."""
@@ -46,14 +46,14 @@ _FOR_THE_MODEL = frozenset("messages prompt input instructions system suffix pre
 
 
 class Allowed(NamedTuple):
-    """What the operator lets clients bring for any deployment."""
+    """What the operator lets clients send for any deployment."""
 
     everything: bool = False  # allow_client_side_credentials
     private: bool = False  # addresses that are not public
 
 
 def check(body: Body) -> None:
-    """Raise Forbidden or InvalidRequest if *body* brings what no client may bring."""
+    """Raise Forbidden or InvalidRequest if *body* has members that no client may send."""
     for name in NEVER & body.keys():
         if body[name] is not None:
             raise not_allowed(name)
@@ -68,7 +68,7 @@ def check(body: Body) -> None:
 
 
 def check_key(key: Any, path: str) -> None:
-    """Raise InvalidRequest if *key*, at *path*, can be no key."""
+    """Raise InvalidRequest if *key*, at *path*, is not a possible key."""
     if key is not None and (not isinstance(key, str) or not _KEY.fullmatch(key)):
         raise errors.InvalidRequest(
             f"'{path}' must be the key itself, in ASCII and without spaces.", param=path
@@ -76,10 +76,10 @@ def check_key(key: Any, path: str) -> None:
 
 
 def not_allowed(name: str) -> errors.Forbidden:
-    """Return the error for a client that brings *name*."""
+    """Return the error for a client that sends *name*."""
     return errors.Forbidden(
         f"'{name}' in a request is not allowed here: this gateway sends requests only to the"
-        " upstreams of its own configuration. Leave it out, or ask its operator to add the"
+        " upstreams of its own configuration. Remove it, or ask the operator to add the"
         " upstream to model_list, to list the name in configurable_clientside_auth_params there,"
         " or to set general_settings.allow_client_side_credentials.",
         param=name,
@@ -100,15 +100,15 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def brings(body: Body) -> bool:
-    """Return whether *body* brings a key, an address or settings of its own."""
+def has_credentials(body: Body) -> bool:
+    """Return whether *body* has its own key, address or settings."""
     return any(body.get(name) for name in ("api_key", "api_base", "base_url", *SETTINGS))
 
 
 def applied(deployment: Deployment, body: Body, provider: Provider, allowed: Allowed) -> Deployment:
-    """Return *deployment* with what the client brought, for this request alone.
+    """Return *deployment* with the credentials of *body*, for this request alone.
 
-    Raises Forbidden for what this deployment does not let clients bring.
+    Raises Forbidden for those that this deployment does not accept from clients.
     """
     for refused in provider.address_settings & body.keys():
         if body[refused] is not None:
@@ -116,7 +116,7 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
     for name in provider.address_settings & body.keys():
         if body[name] is not None:
             raise not_allowed(name)
-    if deployment.has_client_key or not brings(body):
+    if deployment.has_client_key or not has_credentials(body):
         return deployment
     given = {name: body[name] for name in SETTINGS if body.get(name) is not None}
     address = next((name for name in _ADDRESSES if body.get(name)), None)
@@ -135,12 +135,12 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
 
 
 def _ours(provider: Provider) -> frozenset[str]:
-    """Return the names of settings that say who pays."""
+    """Return the names of settings that identify the account."""
     return provider.exclusive_settings | {"organization", "project"}
 
 
 def _moved(deployment: Deployment, provider: Provider, settings: dict[str, Any]) -> Deployment:
-    """Return *deployment* with *settings*, and where they lead if that follows from them."""
+    """Return *deployment* with *settings*, and with the base URL if it follows from them."""
     version = settings.pop("api_version", None) or deployment.api_version
     follows = deployment.api_base == provider.base_url(deployment.settings).rstrip("/")
     base = provider.base_url(settings).rstrip("/") if follows else deployment.api_base
@@ -150,7 +150,7 @@ def _moved(deployment: Deployment, provider: Provider, settings: dict[str, Any])
 def _elsewhere(
     deployment: Deployment, body: Body, provider: Provider, name: str, allowed: Allowed
 ) -> Deployment:
-    """Return *deployment* at the client's address, with nothing of ours but what to leave out."""
+    """Return *deployment* at the client's address, with none of our settings but drops."""
     if not _names(deployment, allowed):
         raise not_allowed(name)
     where = address_guard.parse(body[name], name, allowed.private)
@@ -181,7 +181,7 @@ def _elsewhere(
 
 
 def _names(deployment: Deployment, allowed: Allowed) -> bool:
-    """Return whether clients may bring some address for *deployment*."""
+    """Return whether clients may send an address for *deployment*."""
     listed = deployment.routing.client_settings
     return allowed.everything or any(n in entry for entry in listed for n in _ADDRESSES)
 
@@ -189,7 +189,7 @@ def _names(deployment: Deployment, allowed: Allowed) -> bool:
 def _permits(
     deployment: Deployment, name: str, where: address_guard.Address | None, allowed: Allowed
 ) -> bool:
-    """Return whether clients may bring *name* for *deployment*, an address *where*."""
+    """Return whether clients may send *name* for *deployment*, an address *where*."""
     if allowed.everything:
         return True
     names = set(_ADDRESSES) if where else {name}
@@ -206,7 +206,7 @@ def _fits(entry: Any, names: set[str], where: address_guard.Address | None) -> b
 
 
 def check_patterns(entries: Sequence[Any]) -> None:
-    """Raise ValueError for an entry of configurable_clientside_auth_params that says nothing."""
+    """Raise ValueError for an invalid entry of configurable_clientside_auth_params."""
     for entry in entries:
         patterns = entry.items() if isinstance(entry, Mapping) else ()
         for name, text in patterns:
@@ -215,7 +215,9 @@ def check_patterns(entries: Sequence[Any]) -> None:
             address_guard.pattern(str(text))
         known = SETTINGS | {"api_base", "base_url", "api_key"}
         if isinstance(entry, str) and entry not in known:
-            raise ValueError(f"clients cannot bring '{entry}'; they can {', '.join(sorted(known))}")
+            raise ValueError(
+                f"clients cannot send '{entry}'; they can send {', '.join(sorted(known))}"
+            )
 
 
 def _check_setting(name: str, value: Any) -> None:
@@ -233,7 +235,7 @@ def _check_setting(name: str, value: Any) -> None:
 
 
 def check_settings(given: Mapping[str, Any]) -> None:
-    """Raise Forbidden or InvalidRequest for settings in *given* that a client may not bring."""
+    """Raise Forbidden or InvalidRequest for settings in *given* that a client may not send."""
     for name, value in given.items():
         if value is not None and name in NEVER:
             raise not_allowed(name)

@@ -14,7 +14,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import RoutingOptions
 from llmgate.errors import ConfigError
 from llmgate.providers import PROVIDERS
-from llmgate.providers.compatible import ROWS
+from llmgate.providers.rows import ROWS
 from llmgate.routing.routes import Routes
 from llmgate.trust import client_credentials
 
@@ -373,7 +373,7 @@ def test_credentials_are_read_from_the_file_that_is_named(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("data", "why"), [(None, "No such file or directory"), (b"\xff", "it is no text")]
+    ("data", "why"), [(None, "No such file or directory"), (b"\xff", "it is not UTF-8 text")]
 )
 def test_a_file_of_credentials_that_cannot_be_read_is_refused(
     data: bytes | None, why: str, tmp_path: Path

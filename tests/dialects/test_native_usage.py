@@ -111,7 +111,7 @@ def test_the_ends_are_heard_however_bytes_are_cut(size: int, between: int) -> No
     heard: list[Any] = []
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
 
-    got = list(usage_tap.natively(pieces, lambda usage, model: heard.append((usage, model))))
+    got = list(usage_tap.native_pieces(pieces, lambda usage, model: heard.append((usage, model))))
 
     assert got == pieces
     ((usage, model),) = heard
@@ -121,7 +121,7 @@ def test_the_ends_are_heard_however_bytes_are_cut(size: int, between: int) -> No
 def test_what_is_read_halfway_is_heard_halfway() -> None:
     heard: list[Any] = []
     pieces = iter([b'{"model": "m"', b"}"])
-    answer = usage_tap.natively(pieces, lambda usage, model: heard.append(model))
+    answer = usage_tap.native_pieces(pieces, lambda usage, model: heard.append(model))
 
     next(answer)
     answer.close()  # type: ignore[attr-defined]

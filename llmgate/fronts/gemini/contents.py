@@ -24,7 +24,7 @@ Message: TypeAlias = dict[str, Any]
 """One message of OpenAI's."""
 
 _MARKS = frozenset("thought thoughtSignature videoMetadata mediaResolution partMetadata".split())
-"""The kinds of content that a part may have."""
+"""Members of a part beside its content."""
 
 _SOUNDS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "l16": "pcm16"}
 """What OpenAI calls some kinds of sound."""
