@@ -124,7 +124,7 @@ def _by_order(deployments: Sequence[Deployment], body: Body) -> Iterator[Sequenc
 def _order(deployment: Deployment, body: Body) -> tuple[bool, float]:
     """Return whether *deployment* lacks a key for *body*, and its `order`."""
     order = deployment.routing.order
-    lacks_key = not deployment.has_key and not client_credentials.brings(body)
+    lacks_key = not deployment.has_key and not client_credentials.has_credentials(body)
     return lacks_key, math.inf if order is None else order
 
 

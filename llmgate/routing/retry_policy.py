@@ -133,7 +133,7 @@ def is_for_others(error: errors.GateError, after_timeout: bool | None = None) ->
 
 
 def usefulness(error: errors.GateError) -> int:
-    """Return how much *error* tells the client, for the choice among several: higher is more."""
+    """Return how much *error* informs the client, for the choice among several: higher is more."""
     if is_refused_by_us(error):
         return 0
     return 1 if is_account_error(error) else 2

@@ -35,19 +35,19 @@ class Format(NamedTuple):
         return {"type": "any"} if has_others else {"type": "tool", "name": TOOL}
 
 
-def requested(asked: Mapping[str, Any] | None, claude: models.Model, thinks: bool) -> Format:
-    """Return how the response format *asked* is requested of *claude*.
+def requested(wanted: Mapping[str, Any] | None, claude: models.Model, thinks: bool) -> Format:
+    """Return how the response format *wanted* is requested of *claude*.
 
     A closed schema is enforced by structured output if the model supports it, an object by a
     forced tool on older models, unless the model *thinks*: both exclude each other. Newer models
     refuse forced tools. Anything else is described in the prompt.
     """
-    kind = asked.get("type") if asked else None
-    if asked is None or kind in (None, "text"):
+    kind = wanted.get("type") if wanted else None
+    if wanted is None or kind in (None, "text"):
         return Format()
     if kind == "json_object":
         return Format(instructions=(_block(_JSON_ONLY.format(what="object")),))
-    named = asked.get("json_schema")
+    named = wanted.get("json_schema")
     schema = named.get("schema") if isinstance(named, Mapping) else None
     if kind != "json_schema" or not isinstance(named, Mapping) or not isinstance(schema, Mapping):
         raise errors.InvalidRequest(
