@@ -532,7 +532,7 @@ class TestOverChat:
         assert (caught.value.code, caught.value.status) == (code, named)
 
     def test_an_unknown_model_is_not_found(self, client: genai.Client) -> None:
-        with pytest.raises(errors.ClientError, match="no model 'gpt-99'") as caught:
+        with pytest.raises(errors.ClientError, match="Unknown model 'gpt-99'") as caught:
             client.models.generate_content(model="gpt-99", contents="Hi")
 
         assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
