@@ -315,7 +315,7 @@ def test_a_refusal_without_words_gets_openais(
     [
         ({"error": "a text"}, "a text", None),
         ({"detail": "a detail"}, "a detail", None),
-        ({"message": "a message", "code": 7}, "a message", "7"),
+        ({"message": "a message", "code": 7}, "a message", None),
         ({"error": {"message": {"why": 1}}}, '{"why": 1}', None),
         ({"object": "error", "message": "m", "type": "T"}, "m", None),
         (

@@ -138,14 +138,17 @@ def test_an_answer_may_take_longer_than_a_connection(
     assert got == [200, 200]
 
 
-def test_a_time_out_is_not_tried_elsewhere(app_for: AppFor, upstream: Upstream) -> None:
-    upstream.plays(raw(HANG))
+@pytest.mark.parametrize(("unsafe", "number"), [({}, 2), ({"retry_unsafe": False}, 1)])
+def test_a_timeout_is_tried_elsewhere_unless_declined(
+    app_for: AppFor, upstream: Upstream, unsafe: dict[str, bool], number: int
+) -> None:
+    upstream.plays(raw(HANG), raw(HANG))
     both = [deployment("gpt-4o", upstream.url, timeout=0.2) for _ in range(2)]
 
-    got = posted(app_for({"model_list": both}), asks())
+    got = posted(app_for({"model_list": both, "llmgate_settings": unsafe}), asks())
 
     assert failed(got)[:1] == (504,)
-    assert len(upstream.requests) == 1
+    assert len(upstream.requests) == number
 
 
 # Connections that were kept

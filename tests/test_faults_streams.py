@@ -381,7 +381,7 @@ def test_a_whole_text_completion_becomes_a_stream(client: FlaskClient, upstream:
             (429, "rate_limit_error", "rate_limit_exceeded", None),
         ),
         (sse([error_body(code=None)]), (502, "server_error", None, None)),
-        (sse([{"error": {"message": "m", "code": 503}}]), (503, "server_error", "503", None)),
+        (sse([{"error": {"message": "m", "code": 503}}]), (503, "server_error", None, None)),
         (sse([{"error": "a text"}]), (502, "server_error", None, None)),
     ],
 )

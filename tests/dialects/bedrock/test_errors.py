@@ -137,7 +137,7 @@ def test_what_a_wrong_signature_repeats_of_the_request_is_left_out() -> None:
         (
             '{"object":"error","message":"No.","type":"BadRequestError","code":400}',
             400,
-            Failure("No.", "BadRequestError", "400", status=400),
+            Failure("No.", "BadRequestError", status=400),
         ),
         ("It burns", 503, Failure("It burns", status=503)),
         ("{}", 500, Failure("{}", status=500)),

@@ -221,7 +221,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(), JSON), st.text(min_size=1), st.text())
+@given(
+    st.dictionaries(st.text(), JSON),
+    st.text(min_size=1),
+    st.text().filter(lambda text: not text or text.strip()),
+)
 def test_what_the_model_said_and_called_goes_back_as_it_came(
     arguments: dict[str, Any], signature: str, text: str
 ) -> None:

@@ -226,7 +226,7 @@ def test_thoughts_are_reasoning_and_signed_ones_are_blocks() -> None:
     ]
 
 
-WORDS = st.text().filter(str.strip)
+WORDS = st.text().map(str.strip).filter(bool)
 ARGS = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text())
 
 
