@@ -120,10 +120,11 @@ class _App(Flask):
     url_rule_class = _Route
 
     def wsgi_app(self, environ: Any, start_response: Any) -> Any:
-        """Serve `/v1//models` as `/v1/models`: a base URL that ends in a slash makes such paths."""
+        """Serve `/v1//models`, `/v1/v1/models` as `/v1/models`: some base URLs make such paths."""
         path = environ.get("PATH_INFO", "")
-        if "//" in path:
-            environ = {**environ, "PATH_INFO": re.sub("/{2,}", "/", path)}
+        if "//" in path or path.startswith("/v1/v1/"):
+            path = re.sub("/{2,}", "/", path)
+            environ = {**environ, "PATH_INFO": re.sub("^(/v1)+/", "/v1/", path)}
         return super().wsgi_app(environ, start_response)
 
 

@@ -94,7 +94,7 @@ def note_key(master_digest: bytes | None) -> None:
             return
 
 
-_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
+_HEADERS = ("api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key")
 _SIGNED = re.compile(r"(?i)AWS4-HMAC-SHA256\s+Credential=(\S+?)/\d{8}/[\w-]+/[\w-]+/aws4_request\b")
 
 
@@ -108,12 +108,10 @@ def shown() -> Iterator[str]:
     basic = request.authorization  # LLMstudio's clients know no header, but http://any:key@host
     password = basic.password if basic and basic.type == "basic" else None
     signed = _SIGNED.match(said)
-    named = map(request.headers.get, _HEADERS)
-    own = request.headers.get("x-litellm-api-key", "")
+    named = (request.headers.get(name, "") for name in _HEADERS)
     for text in (
         _bearer(said),
-        *named,
-        _bearer(own) or own,
+        *(_bearer(text) or text for text in named),  # some clients write "Bearer" here, too
         password,
         _in_query(),
         signed and signed[1],

@@ -19,7 +19,12 @@ blueprint = Blueprint("chat", __name__)
 
 # LibreChat makes these of OPENAI_REVERSE_PROXY: old versions post to the value as it is, new
 # ones append to it.
-_LIBRECHAT = ["/", "/v1", "/v1/chat/completions/chat/completions"]
+_LIBRECHAT = [
+    "/",
+    "/v1",
+    "/v1/chat/completions/chat/completions",
+    "/chat/completions/chat/completions",
+]
 
 
 @routes.route(

@@ -22,7 +22,10 @@ blueprint = Blueprint("models", __name__)
 _SINCE = 1677610602  # the SDKs' types require a creation time; nothing reads it
 
 
-@routes.route(blueprint, [*routes.paths("models"), "/v1/chat/completions/models"], methods=["GET"])
+_LIBRECHAT = ["/v1/chat/completions/models", "/chat/completions/models"]
+
+
+@routes.route(blueprint, [*routes.paths("models"), *_LIBRECHAT], methods=["GET"])
 @auth.keyed
 def models() -> Response:
     """List the available models."""

@@ -119,7 +119,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "best_of": (0, 1),
     "echo": (False,),
     "frequency_penalty": (0,),
-    "function_call": ("auto",),
+    "function_call": ("auto", "none"),
     "functions": ([],),
     "logit_bias": ({},),
     "logprobs": (False,),
@@ -138,6 +138,15 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "top_p": (1,),
 }
 """Values that request nothing: OpenAI's defaults. `seed: 0` and `temperature: 0` are not."""
+
+_NEEDS = {
+    "function_call": "functions",
+    "parallel_tool_calls": "tools",
+    "stream_options": "stream",
+    "tool_choice": "tools",
+    "top_logprobs": "logprobs",
+}
+"""Parameters that are valid only beside another: a default of a deployment applies only then."""
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
@@ -161,7 +170,9 @@ def upstream_body(body: Body, deployment: Deployment, name: str, operation: Oper
     ours = GATE_ONLY - native
     given = {key: value for key, value in {**body, **defaults}.items() if key not in ours}
     given.update(_object(deployment.settings, "extra_body"))
-    given.update(_object(body, "extra_body"))
+    given.update(_extra(body))
+    known = OPENAI.get(name, _ALL)
+    given = {k: v for k, v in given.items() if v is not None or k in known or k not in _ALL}
     drops = drops_unsupported(body, deployment)
     if drops:
         given = {key: value for key, value in given.items() if key not in NON_OPENAI - native}
@@ -169,13 +180,24 @@ def upstream_body(body: Body, deployment: Deployment, name: str, operation: Oper
         given = without(given, steps(path))
     allowed = _named(deployment, body, "allowed_openai_params")
     allowed += [key for key in _object(body, "extra_body") if key in EXTENSIONS]
-    refused = _refused(given, OPENAI.get(name, _ALL), operation, allowed)
+    refused = _refused(given, known, operation, allowed)
     demands = [key for key in refused if key not in HINTS and not is_default(key, given[key])]
     if demands and not drops:
         raise errors.InvalidRequest(
             _refusal(deployment, demands), param=demands[0], code="unsupported_parameter"
         )
     return {key: value for key, value in given.items() if key not in refused}
+
+
+def _extra(body: Body) -> Mapping[str, Any]:
+    """Return the `extra_body` of *body*; raises InvalidRequest if it turns streaming on or off."""
+    extra = _object(body, "extra_body")
+    if "stream" in extra and bool(extra["stream"]) != bool(body.get("stream")):
+        raise errors.InvalidRequest(
+            "'stream' must be a member of the request itself, not of extra_body.",
+            param="extra_body.stream",
+        )
+    return extra
 
 
 def drops_unsupported(body: Body, deployment: Deployment) -> bool:
@@ -193,6 +215,7 @@ def _applicable(defaults: Mapping[str, Any], body: Body, name: str) -> Body:
         if body.get(key) is None
         and (key in known or key not in _ALL)
         and not (limited and key in _LIMITS)
+        and (key not in _NEEDS or body.get(_NEEDS[key]) or defaults.get(_NEEDS[key]))
     }
 
 

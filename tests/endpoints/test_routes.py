@@ -50,6 +50,28 @@ def test_an_operation_is_below_every_prefix(
     assert seen.json == {"model": model, **body}
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/v1/chat/completions",
+        "/v1//v1/chat/completions",
+        "/chat/completions/chat/completions",
+        "/v1/chat/completions/chat/completions",
+    ],
+)
+def test_a_chat_is_found_where_a_base_url_is_too_long(
+    client: FlaskClient, upstream: Upstream, path: str
+) -> None:
+    upstream.plays(json_answer(chat_completion()))
+
+    assert posted(client, asks(), path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/models", "/chat/completions/models"])
+def test_models_are_found_where_a_base_url_is_too_long(client: FlaskClient, path: str) -> None:
+    assert client.get(path).get_json() == client.get("/v1/models").get_json()
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize(
     "prefix", ["/engines", "/v1/engines", "/openai/deployments", "/deployments"]

@@ -39,6 +39,15 @@ def refusal(*args: Any, **given: Any) -> errors.InvalidRequest:
     return caught.value
 
 
+def test_streaming_is_not_switched_in_extra_body() -> None:
+    assert refusal({"extra_body": {"stream": True}}).param == "extra_body.stream"
+    assert upstream_body({"stream": True, "extra_body": {"stream": True}}) == {"stream": True}
+
+
+def test_a_null_parameter_of_another_operation_is_not_sent() -> None:
+    assert upstream_body({"suffix": None, "seed": None, "own": None}) == {"seed": None, "own": None}
+
+
 # -- defaults
 
 
@@ -56,6 +65,12 @@ def refusal(*args: Any, **given: Any) -> errors.InvalidRequest:
         ({"max_tokens": None}, {"max_tokens": 5}, {"max_tokens": 5}),
         ({"top_k": 1}, {"top_k": 2, "min_p": 3}, {"top_k": 1, "min_p": 3}),
         ({"tools": []}, {"tools": [1]}, {"tools": []}),
+        ({}, {"stream_options": {"include_usage": True}}, {}),
+        ({"stream": True}, {"stream_options": {}}, {"stream": True, "stream_options": {}}),
+        ({}, {"tool_choice": "auto"}, {}),
+        ({"tools": [1]}, {"tool_choice": "auto"}, {"tools": [1], "tool_choice": "auto"}),
+        ({}, {"top_logprobs": 2}, {}),
+        ({}, {"top_logprobs": 2, "logprobs": True}, {"top_logprobs": 2, "logprobs": True}),
     ],
 )
 def test_a_default_is_for_requests_that_do_not_say(body: Any, defaults: Any, wanted: Any) -> None:
