@@ -312,6 +312,7 @@ def test_the_clients_own_headers_stay_here(client: FlaskClient, upstream: Upstre
         "content-type",
         "content-length",
         "authorization",
+        "x-llmgate-via",
     }
 
 

@@ -56,22 +56,27 @@ class Directory:
     def member(self, token: str) -> Member | None:
         """Return whose key has the hash *token*. Raises Unavailable."""
         self._refresh()
-        if token not in self._members:
-            found = self._declared.get(token)
-            member = self._member(found) if found else self._stored(token)
-            if len(self._members) >= _LARGEST_CACHE:
-                self._members.clear()
-            self._members[token] = member
-        return self._members[token]
+        members = self._members  # another thread may replace it after a change of the file
+        if token in members:
+            return members[token]
+        found = self._declared.get(token)
+        member = self._member(found) if found else self._stored(token)
+        if len(members) >= _LARGEST_CACHE:
+            self._members = members = {}
+        members[token] = member
+        return member
 
     def rules_of(self, kind: str, id: str) -> Rules | None:
         """Return the rules of the customer or tag *id*, None if it has none."""
         self._refresh()
-        if (kind, id) not in self._others:
-            if len(self._others) >= _LARGEST_CACHE:
-                self._others.clear()
-            self._others[kind, id] = self._read_rules(kind, id)
-        return self._others[kind, id]
+        others = self._others
+        if (kind, id) in others:
+            return others[kind, id]
+        found = self._read_rules(kind, id)
+        if len(others) >= _LARGEST_CACHE:
+            self._others = others = {}
+        others[kind, id] = found
+        return found
 
     def is_declared(self, token: str) -> bool:
         """Return whether the key *token* is in the configuration: it cannot be changed."""

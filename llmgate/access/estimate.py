@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -17,9 +18,11 @@ DEFAULT_OUTPUT = 4096
 """Tokens that an answer may have if neither the client nor the price table limits it."""
 
 _UNREAD_INPUT = 4096  # tokens of a request that is passed through unread
-_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _WITH_OUTPUT = frozenset("chat completions messages responses generate passthrough".split())
 _ANSWERS = ("n", "best_of", "candidateCount")
+_FREE = frozenset({"count_tokens", "generate_count"})
+_LARGEST = 10**8  # tokens or answers that are counted with
 
 
 class Size(NamedTuple):
@@ -37,11 +40,14 @@ def size(body: Body | None, operation: str) -> Size:
     """Return how large *body* is; None stands for a body that was not read."""
     if body is None:
         return Size(_UNREAD_INPUT, None)
-    answers = max((body[name] for name in _ANSWERS if _is_count(body.get(name))), default=1)
+    if operation in _FREE:
+        return Size(0, None, has_output=False)
+    sent = [{**body, **part} for part in ({}, *overrides(body))]
+    answers = max(_counts(sent, _ANSWERS), default=1)
     text = body.get("input")
     return Size(
-        token_estimate.tokens(body),
-        next((body[name] for name in _LIMITS if _is_count(body.get(name))), None),
+        max(map(token_estimate.tokens, sent)),
+        max(_counts(sent, LIMITS), default=None),
         answers,
         operation in _WITH_OUTPUT,
         answers if operation.startswith("image") else 0,
@@ -49,9 +55,17 @@ def size(body: Body | None, operation: str) -> Size:
     )
 
 
-def _is_count(value: Any) -> bool:
-    """Return whether *value* is a number of something."""
-    return type(value) is int and value > 0
+def overrides(body: Body) -> list[dict[str, Any]]:
+    """Return what may replace members of *body*: its `extra_body`, and fallbacks with members."""
+    fallbacks = body.get("fallbacks")
+    listed = fallbacks if isinstance(fallbacks, list) else []
+    return [each for each in (body.get("extra_body"), *listed) if isinstance(each, dict)]
+
+
+def _counts(bodies: Sequence[Body], names: Sequence[str]) -> list[int]:
+    """Return the counts at *names* in *bodies*."""
+    values = [body.get(name) for body in bodies for name in names]
+    return [min(value, _LARGEST) for value in values if type(value) is int and value > 0]
 
 
 def prices(deployment: Deployment) -> Mapping[str, float]:

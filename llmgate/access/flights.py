@@ -45,6 +45,10 @@ def cap_output(body: Body, operation: str, output: int) -> None:
     if operation == "chat" and str(body.get("model", "")).startswith(_CAPPED_LATER):
         name = "max_completion_tokens"
     body[name] = output
+    for part in estimate.overrides(body):  # they would replace the limit
+        for limit in estimate.LIMITS:
+            if limit in part:
+                part[limit] = output
 
 
 def call(entry: Entry, flight: Flight) -> Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -107,7 +108,7 @@ class AccessPolicy:
             (member.key.user if member else None) or "",
             (member.key.team if member else None) or "",
             caller.user or "",
-            request.model,
+            self._group(request.model),
             tuple(dict.fromkeys(tags)),
         )
         size = estimate.size(request.body, request.operation)
@@ -117,12 +118,21 @@ class AccessPolicy:
         flight.budgets = budgets.of_request(payer, member, self._directory, self._options, now)
         return flight
 
+    def _group(self, model: str) -> str:
+        """Return the group of a deployment that is requested by its own name; else *model*."""
+        try:
+            first = self._deployments_of(model)[0]
+        except errors.ModelNotFound:
+            return model
+        own = (f"{first.provider}/{first.model}", first.model)
+        return first.group if model in own else model
+
     def _check_model(self, member: Member, request: Request) -> None:
         """Raise Forbidden if *member* may not use the model or the fallbacks of *request*."""
         fallbacks = (request.body or {}).get("fallbacks")
-        named = [each for each in fallbacks or () if isinstance(each, str)]
-        named += [each["model"] for each in fallbacks or () if isinstance(each, dict)]
-        for model in (request.model, *named):
+        listed = fallbacks if isinstance(fallbacks, list) else []
+        named = [each.get("model") if isinstance(each, dict) else each for each in listed]
+        for model in (request.model, *(each for each in named if isinstance(each, str))):
             if not self.allows_model(member, model):
                 raise errors.Forbidden(
                     f"Model '{model[:200]}' is not available for this key, or does not exist."
@@ -162,8 +172,8 @@ class AccessPolicy:
         if flight.limited:
             flight.tokens = flight.size.prompt_tokens
             flight.tokens += (flight.size.output_tokens or 0) * flight.size.answers
-            limits = self._limits
-            flight.is_leased = limits.take(flight.id, flight.limited, flight.tokens, now)
+            with contextlib.suppress(sqlite.Unavailable):  # served without its limits
+                flight.is_leased = self._limits.take(flight.id, flight.limited, flight.tokens, now)
 
     # -- budgets
 
@@ -262,11 +272,11 @@ class AccessPolicy:
             if entry.cost is not None and entry.deployment.origin != "client":
                 flight.spent += nano_dollars(entry.cost)
         if entry.final:
-            self._drop(_key(entry.request_id, entry.caller))
+            self._charge(flights.call(entry, flight))
             used = int(entry.usage.get("prompt_tokens", 0))
             used += int(entry.usage.get("completion_tokens", 0))
             self._limits.correct(flight.limited, used - flight.tokens, self._clock())
-            self._charge(flights.call(entry, flight))
+            self._drop(_key(entry.request_id, entry.caller))
 
     def _charge(self, call: Call) -> None:
         """Write *call* to the ledger, and what could not be written before; else journal it."""
@@ -281,7 +291,8 @@ class AccessPolicy:
         """Forget the request with *key*, which runs no longer."""
         flight = self._flights.pop(key)
         if flight.is_leased:
-            self._limits.release(flight.id)
+            with contextlib.suppress(sqlite.Unavailable):  # the lease expires by itself
+                self._limits.release(flight.id)
 
 
 def _key(id: str, caller: Caller) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from llmgate import errors
 from llmgate import providers
@@ -55,7 +56,7 @@ def router(given: Any, allowed: Allowed) -> Router:
     except ConfigError as error:
         raise _wrong("model_list", str(error)) from None
     found = {
-        name: tuple(_theirs(deployment, at) for at, deployment in enumerate(several))
+        name: tuple(_theirs(deployment, at, allowed) for at, deployment in enumerate(several))
         for name, several in groups.items()
     }
     return Router(
@@ -81,10 +82,17 @@ def _check(given: Mapping[str, Any], path: str, allowed: Allowed) -> None:
                 raise client_credentials.not_allowed(name)
 
 
-def _theirs(deployment: Deployment, at: int) -> Deployment:
+def _is_loopback(base: str) -> bool:
+    """Return whether *base* is on the gateway's own machine, as a local server's default is."""
+    return urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _theirs(deployment: Deployment, at: int, allowed: Allowed) -> Deployment:
     """Return *deployment*, marked as a client's; raises InvalidRequest if it lacks a key."""
     provider = providers.serving(deployment)
     own = deployment.api_base == provider.base_url({}).rstrip("/")
+    if own and not allowed.private and _is_loopback(deployment.api_base):
+        raise client_credentials.not_allowed("api_base")
     needs_key = bool(provider.env.get("api_key") or provider.exclusive_settings)
     if needs_key and not (
         deployment.api_key or provider.exclusive_settings & deployment.settings.keys()

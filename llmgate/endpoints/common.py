@@ -7,6 +7,7 @@ import json
 import random
 import re
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask
@@ -18,11 +19,13 @@ from flask import request
 
 from llmgate import config
 from llmgate import errors
+from llmgate.access.policy import MASTER
 from llmgate.accounting import in_flight
 from llmgate.accounting import meter as metering
 from llmgate.accounting import records
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Body
+from llmgate.contract import Deployment
 from llmgate.endpoints import auth
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
@@ -124,6 +127,21 @@ def may_use(model: str) -> bool:
         return bool(shared.policies.allowed(asked, shared.routes.find(model)))
     except errors.GateError:
         return False
+
+
+def usable(model: str) -> Sequence[Deployment]:
+    """Return the deployments of *model*; raises ModelNotFound also if the caller may not use it.
+
+    The names of other models are listed only to callers that no policy restricts.
+    """
+    if may_use(model):
+        return gate().routes.find(model)
+    if key() in ("", MASTER):
+        gate().routes.find(model)
+    raise errors.ModelNotFound(
+        f"Unknown model '{model[:200]}'. GET /v1/models lists the models of this key.",
+        param="model",
+    )
 
 
 # -- the frame of every request

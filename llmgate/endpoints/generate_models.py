@@ -44,6 +44,7 @@ def models() -> Response:
 @auth.keyed_in_query
 def model(model: str) -> Response:
     """Describe one model, in Gemini's shape."""
+    common.usable(model)
     return common.json_response(_model(model))
 
 

@@ -28,7 +28,7 @@ def supported_openai_params() -> Response:
             param="model",
             code="missing_required_parameter",
         )
-    deployment = common.gate().routes.find(model)[0]
+    deployment = common.usable(model)[0]
     operations = providers.serving(deployment).operations
     name = "chat" if "chat" in operations else next(iter(operations))
     taken = operations[name].params
@@ -41,7 +41,7 @@ def supported_openai_params() -> Response:
 def token_counter() -> Response:
     """Estimate the tokens of a prompt or of messages, without a call to a provider."""
     body = common.body("token_counter", None)
-    deployment = common.gate().routes.find(body["model"])[0]
+    deployment = common.usable(body["model"])[0]
     return common.json_response(
         {
             "total_tokens": token_estimate.tokens(body),

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from flask import Blueprint
 from flask import Response
 
-from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
 from llmgate.endpoints import anthropic_models
@@ -41,12 +40,9 @@ def models() -> Response:
 @auth.keyed
 def model(model: str) -> Response:
     """Describe one model."""
+    common.usable(model)
     if generate_models.is_asked():
         return generate_models.model(model)
-    if model not in common.gate().routes.names():
-        common.gate().routes.find(model)
-    if not common.may_use(model):
-        raise errors.ModelNotFound(f"Unknown model '{model[:200]}'.", param="model")
     if anthropic_models.is_requested():
         return common.json_response(anthropic_models.model(model))
     return common.json_response(_model(model))

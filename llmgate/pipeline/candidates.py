@@ -33,9 +33,13 @@ class CandidatePool:
         if target.named_by_client:
             self._check({**self._wanted.body, **target.over})
         routes, caller = self._gate.routes, self._request.caller
-        found = routes.find(target.model)
+        found: Sequence[Deployment] = routes.find(target.model)
         found = tag_filter.tagged(found, caller.tags, target.model, self._gate.settings)
-        return self._gate.policies.allowed(self._request, found)
+        policies = self._gate.policies
+        if target.named_by_client:  # as if the client had requested that model
+            named = self._request._replace(operation="models", model=target.model)
+            found = policies.allowed(named, found)
+        return policies.allowed(self._request, found)
 
     def pick(self, deployments: Sequence[Deployment], last_resort: bool) -> Deployment:
         """Return the one of *deployments* to try now, its slot taken; raises RateLimited."""

@@ -17,6 +17,7 @@ from typing import TypeVar
 from llmgate import errors
 from llmgate.accounting.meter import Meter
 from llmgate.contract import Body
+from llmgate.inbound import admission
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.pipeline import dispatch
@@ -180,8 +181,18 @@ def _won(
     The other calls are cancelled, and *meter* shows where the answer comes from.
     """
     pool = futures.ThreadPoolExecutor(len(runners))
-    running = {pool.submit(ask, runner): runner for runner in runners}
-    pool.shutdown(wait=False)
+    running: dict[futures.Future[T], _Runner] = {}
+    try:
+        for runner in runners:
+            running[pool.submit(ask, runner)] = runner
+    except RuntimeError as full:  # no more threads
+        _end_others(running, None)
+        raise admission.Overloaded(
+            "The gateway has no threads left for several models at once. Try again in a second.",
+            headers={"Retry-After": "1"},
+        ) from full
+    finally:
+        pool.shutdown(wait=False)
     pending = set(running)
     while pending:
         done, pending = futures.wait(pending, return_when=futures.FIRST_COMPLETED)
@@ -195,7 +206,9 @@ def _won(
     raise error
 
 
-def _end_others(running: dict[futures.Future[T], _Runner], winner: futures.Future[T]) -> None:
+def _end_others(
+    running: dict[futures.Future[T], _Runner], winner: futures.Future[T] | None
+) -> None:
     """Cancel the calls of all but the *winner*."""
     for future, runner in running.items():
         if future is not winner:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -135,3 +136,12 @@ def test_an_event_that_is_too_costly_to_parse_is_refused() -> None:
         with pytest.raises(errors.BadUpstream, match="too many values"):
             list(sse.blocks(pieces))
     assert len(b"".join(sse.blocks([b'data: "', b"a" * 3_000_000, b'"\n\n']))) == 3_000_010
+
+
+def test_another_python_encodes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = {"a": ["\u20ac", 1.5, None, True], "b": {}}
+    with_c = "".join(sse._encoder()(event, 0))
+
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+
+    assert "".join(sse._encoder()(event, 0)) == with_c

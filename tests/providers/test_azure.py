@@ -28,7 +28,7 @@ def sent(call: Call) -> Any:
     return json.loads(call.data)
 
 
-@pytest.mark.parametrize("name", AZURE.operations.keys() - RESPONSES)
+@pytest.mark.parametrize("name", sorted(AZURE.operations.keys() - RESPONSES))
 def test_an_operation_is_below_its_deployment(name: str) -> None:
     call = built(name)
 

@@ -111,3 +111,26 @@ def test_a_model_may_have_a_provider_of_its_own_behind_the_name() -> None:
 
     assert found[0] is not found[1]
     assert "messages" in found[1].operations
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("openai/gpt-4o", None),
+        ("groq/responses/x", None),
+        ("openai/responses/o3-pro", "write openai/o3-pro, and call o3-pro at /v1/responses"),
+        ("azure/responses/o3-pro", "write azure/o3-pro, and call o3-pro at /v1/responses"),
+    ],
+)
+def test_chat_over_the_responses_api_is_named_as_unsupported(
+    model: str, reason: str | None
+) -> None:
+    found = providers.unsupported_route(model)
+
+    assert (found is None) == (reason is None)
+    assert reason is None or (found or "").endswith(reason)
+
+
+def test_a_prefix_that_is_used_by_mistake_is_corrected() -> None:
+    with pytest.raises(LookupError, match="write gemini/<model> or vertex_ai/<model>"):
+        providers.split("google/gemini-2.5-flash")

@@ -367,3 +367,24 @@ def test_there_is_thinking_once_the_tools_are_done() -> None:
     messages = [*used(), {"role": "assistant", "content": "Sunny."}, *HI]
 
     assert "thinking" in asked(messages=messages, reasoning_effort="low")
+
+
+def test_a_turn_of_reasoning_alone_is_left_out() -> None:
+    hi = {"role": "user", "content": "Hi"}
+    thought = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
+
+    got = asked(messages=[hi, thought, hi])["messages"]
+
+    assert [turn["role"] for turn in got] == ["user"]
+
+
+def test_no_options_of_a_search_are_no_search() -> None:
+    assert "tools" not in asked(web_search_options=None)
+
+
+def test_the_place_of_a_search_is_translated() -> None:
+    place = {"type": "approximate", "approximate": {"country": "DE", "city": "Bonn"}}
+
+    (tool,) = asked(web_search_options={"user_location": place})["tools"]
+
+    assert tool["user_location"] == {"type": "approximate", "country": "DE", "city": "Bonn"}

@@ -427,3 +427,22 @@ def test_a_result_of_any_text_is_an_object_that_json_can_carry(value: Any) -> No
     response = got[2]["parts"][0]["functionResponse"]["response"]
     assert isinstance(response, dict)
     assert all(math.isfinite(n) for n in response.values() if isinstance(n, float))
+
+
+def test_a_turn_of_reasoning_alone_is_left_out() -> None:
+    hi = {"role": "user", "content": "Hi"}
+    thought = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
+
+    assert contents(hi, thought, hi) == [{"role": "user", "parts": [{"text": "Hi"}] * 2}]
+
+
+def test_a_call_without_an_id_is_answered_by_its_name() -> None:
+    hi = {"role": "user", "content": "Hi"}
+    result = {"role": "tool", "name": "f", "content": "1"}
+
+    got = contents(hi, answered(called(None)), result)
+
+    assert "id" not in got[1]["parts"][0]["functionCall"]
+    assert got[2]["parts"] == [{"functionResponse": {"name": "f", "response": {"result": 1}}}] or (
+        "id" not in got[2]["parts"][0]["functionResponse"]
+    )
