@@ -79,8 +79,8 @@ def resource(root: str, below: str = "", provider: str | None = None) -> Respons
         if request.path.startswith("/openai/"):
             return passthrough.forwarded(request.path.removeprefix("/openai/"))
         raise errors.NotFound(
-            "Unknown resource path. Check it against docs/endpoints.md; newer routes of OpenAI are"
-            " below /openai/."
+            "Unknown resource path. Check it against docs/endpoints.md; chat completions are at"
+            " /v1/chat/completions, newer routes of OpenAI below /openai/."
         )
     common.meter().endpoint = f"/{row.path}"  # for the log: the route has all resources in it
     _check_method(row)
