@@ -10,6 +10,7 @@ import re
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: never tried again
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
 
 
 def exceeds_values(data: bytes, most: int) -> bool:
@@ -18,15 +19,16 @@ def exceeds_values(data: bytes, most: int) -> bool:
 
 
 def exceeds_depth(data: bytes, most: int) -> bool:
-    """Return whether *data* is nested more than *most* levels deep, or its brackets do not match.
+    """Return whether *data* is nested more than *most* levels deep, or has unpaired brackets.
 
-    Each round removes the innermost level.
+    Each round removes the innermost level. Objects count as arrays: whether a bracket is closed by
+    its own kind is the parser's question.
     """
     if data.count(b"[") + data.count(b"{") <= most:
         return False
-    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
+    brackets = _STRING.sub(b"", data).translate(_AS_ARRAYS, _NOT_BRACKETS)
     for _ in range(most):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
 
 

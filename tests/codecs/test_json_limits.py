@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def test_values_outside_strings_are_counted(value: Any) -> None:
 
 
 @given(VALUES)
+@example({"": []})
 def test_levels_outside_strings_are_counted(value: Any) -> None:
     data = json.dumps(value).encode()
 
