@@ -7,7 +7,6 @@ it finds there. Only the pages in use cost memory.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import struct
@@ -17,7 +16,7 @@ from typing import Any
 
 _WORKERS = 64  # that live at a time; a worker's region is that of its age modulo this
 _SLOTS = 4096  # of a worker; the first holds how many of the others were ever used
-_SIZE = 256  # bytes of a slot: a length, then JSON
+_SIZE = 256  # bytes of a slot: a length, then texts with zeros between them
 _REGION = _SLOTS * _SIZE
 _LENGTH = struct.Struct("=H")
 
@@ -27,7 +26,6 @@ class InFlight:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _WORKERS * _REGION)
-        self._pid = 0  # of the worker that was attached
         self._start = 0
         self._free: list[int] = []
         self._slots: dict[object, int] = {}
@@ -40,11 +38,14 @@ class InFlight:
         self._slots = {}
         self._highest = 0
         _LENGTH.pack_into(self._memory, self._start, 0)
-        self._pid = os.getpid()
+
+    def detach(self) -> None:
+        """Note nothing in this process, which a worker has forked."""
+        self._free = []
 
     def add(self, request: object, *described: str) -> None:
         """Note that *request* is being answered; *described*: its id, endpoint and key."""
-        if self._pid != os.getpid() or not self._free:
+        if not self._free:
             return
         slot = self._free.pop()
         self._slots[request] = slot
@@ -52,7 +53,7 @@ class InFlight:
             self._highest = slot
             _LENGTH.pack_into(self._memory, self._start, slot)
         texts = [text[:60] for text in described]
-        data = json.dumps([time.time(), *texts]).encode()[: _SIZE - _LENGTH.size]
+        data = "\0".join((str(time.time()), *texts)).encode()[: _SIZE - _LENGTH.size]
         at = self._start + slot * _SIZE
         self._memory[at + _LENGTH.size : at + _LENGTH.size + len(data)] = data
         _LENGTH.pack_into(self._memory, at, len(data))  # last: it makes the slot valid
@@ -78,17 +79,16 @@ class InFlight:
 
 def _described(data: bytes) -> dict[str, Any]:
     """Return the request in a slot; one that was cut keeps what can be read."""
-    try:
-        started, request_id, endpoint, key = json.loads(data)
-    except ValueError:
-        return {"started": 0.0, "request_id": None, "endpoint": None, "caller": None}
+    started, *texts = data.decode(errors="replace").split("\0")
+    request_id, endpoint, key, *_ = *texts, "", "", ""
     return {
-        "started": started,
-        "request_id": request_id,
-        "endpoint": endpoint,
+        "started": float(started),
+        "request_id": request_id or None,
+        "endpoint": endpoint or None,
         "caller": key or None,
     }
 
 
 TABLE = InFlight()
 """The table of this master and its workers."""
+os.register_at_fork(after_in_child=TABLE.detach)

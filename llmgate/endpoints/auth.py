@@ -48,9 +48,8 @@ def access() -> Access:
     return found
 
 
-def check_key(master_digest: bytes | None) -> None:
+def check_key(master_digest: bytes | None, view: View | None) -> None:
     """Raise Unauthorized or Forbidden if the client's key is missing, wrong, or not enough."""
-    view = current_app.view_functions.get(request.endpoint or "")
     is_admin = getattr(view, "admin", False)
     if master_digest is None and is_admin:
         raise errors.Forbidden(
@@ -61,9 +60,10 @@ def check_key(master_digest: bytes | None) -> None:
         return
     if g.member is not None:
         access().check(g.member, request.path)
-    if is_admin and g.key != MASTER:
+    key: str = g.key
+    if is_admin and key != MASTER:
         raise errors.Unauthorized("Only the master key may manage keys, users and teams.")
-    if g.key:
+    if key:
         return
     if not any(shown()):
         raise errors.Unauthorized(
@@ -79,45 +79,47 @@ def note_key(master_digest: bytes | None) -> None:
 
     One that is ours is enough, whatever the other headers hold for other layers.
     """
-    g.key, g.member = "", None
-    if master_digest is None and not access().directory.has_keys():
-        return
-    for key in shown():
-        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        if master_digest is not None and hmac.compare_digest(digest, master_digest):
-            g.key = MASTER
-        else:
-            g.member = access().find(key)
-            g.key = g.member.key.token if g.member else ""
-        if g.key:
-            g.meter.caller = records.Caller(g.key)
-            return
+    found, member = "", None
+    if master_digest is not None or access().directory.has_keys():
+        for key in shown():
+            digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+            if master_digest is not None and hmac.compare_digest(digest, master_digest):
+                found = MASTER
+            else:
+                member = access().find(key)
+                found = member.key.token if member else ""
+            if found:
+                g.meter.caller = records.Caller(found)
+                break
+    g.key, g.member = found, member
 
 
-_HEADERS = ("api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key")
+_HEADERS = ("HTTP_API_KEY", "HTTP_X_API_KEY", "HTTP_X_GOOG_API_KEY", "HTTP_X_LITELLM_API_KEY")
 _SIGNED = re.compile(r"(?i)AWS4-HMAC-SHA256\s+Credential=(\S+?)/\d{8}/[\w-]+/[\w-]+/aws4_request\b")
 
 
 def shown() -> Iterator[str]:
-    """Yield the keys that the client sends, wherever it does.
+    """Return the keys that the client sends, wherever it does.
 
     AWS's clients have it as their access key: what they sign with it is not looked at, for they
     are known by the key alone, as all others are.
     """
-    said = request.headers.get("Authorization", "")
+    return (text.strip() for text in _sent() if text and text.strip())
+
+
+def _sent() -> Iterator[str | None]:
+    """Yield what stands in each place for a key, the most usual first."""
+    environ = request.environ
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    yield _bearer(authorization)
+    for name in _HEADERS:
+        text = environ.get(name)
+        yield text and (_bearer(text) or text)  # some clients write "Bearer" here, too
     basic = request.authorization  # LLMstudio's clients know no header, but http://any:key@host
-    password = basic.password if basic and basic.type == "basic" else None
-    signed = _SIGNED.match(said)
-    named = (request.headers.get(name, "") for name in _HEADERS)
-    for text in (
-        _bearer(said),
-        *(_bearer(text) or text for text in named),  # some clients write "Bearer" here, too
-        password,
-        _in_query(),
-        signed and signed[1],
-    ):
-        if text and text.strip():
-            yield text.strip()
+    yield basic.password if basic and basic.type == "basic" else None
+    yield _in_query()
+    signed = _SIGNED.match(authorization)
+    yield signed and signed[1]
 
 
 def _bearer(text: str) -> str | None:

@@ -41,13 +41,14 @@ from llmgate.schema import validation
 from llmgate.trust import loop_guard
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_VIA = "HTTP_" + loop_guard.HEADER.upper().replace("-", "_")
 _CHOICE = re.compile(r"<any\([^)]*\):")  # in a route: one of many names
 
 
 def gate() -> Gate:
     """Return the gate of the running app."""
     found: Gate = current_app.extensions["llmgate"]
-    received = request.headers.get(loop_guard.HEADER) if has_request_context() else None
+    received = request.environ.get(_VIA) if has_request_context() else None
     return found._replace(via=received) if received else found
 
 
@@ -152,23 +153,23 @@ def register(app: Flask, given: config.Settings) -> None:
     secret = given.master_key
     digest = hashlib.sha256(secret.encode()).digest() if secret else None
     admission_control: admission.AdmissionControl = app.extensions["llmgate.admission"]
-    record = app.extensions["llmgate"].policies.record
+    shared: Gate = app.extensions["llmgate"]
+    record, instance = shared.policies.record, shared.instance
 
     def begin() -> Response | None:
-        g.meter = _new_meter(record)
-        keepalive.set_request_id(g.meter.request_id)
+        noted = g.meter = _new_meter(record)
+        keepalive.set_request_id(noted.request_id)
         auth.note_key(digest)
-        if (
-            request.method == "OPTIONS"
-        ):  # a CORS preflight has no key; it learns nothing about the path
+        method = request.method
+        if method == "OPTIONS":  # a CORS preflight has no key; it learns nothing about the path
             return Response(status=204)
-        loop_guard.check(request.headers.get(loop_guard.HEADER), gate().instance)
+        loop_guard.check(request.environ.get(_VIA), instance)
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "auth", "key") != "public":
-            if request.method == "POST":
-                admission_control.acquire(g.meter)
-            auth.check_key(digest)
-            in_flight.TABLE.add(g.meter, g.meter.request_id, g.meter.endpoint, g.key)
+            if method == "POST":
+                admission_control.acquire(noted)
+            auth.check_key(digest, view)
+            in_flight.TABLE.add(noted, noted.request_id, noted.endpoint, g.key)
         return None
 
     def end(response: Response) -> Response:
@@ -196,7 +197,7 @@ def register(app: Flask, given: config.Settings) -> None:
 
 def _new_meter(record: metering.Record) -> Meter:
     """Return the meter of the request that begins."""
-    shown = request.headers.get("X-Request-Id", "")
+    shown = request.environ.get("HTTP_X_REQUEST_ID", "")
     # not a secret: Python's own generator, which every worker seeds, needs no system call
     request_id = shown if _REQUEST_ID.fullmatch(shown) else random.randbytes(16).hex()
     found = Meter(request_id, record)

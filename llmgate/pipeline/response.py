@@ -88,12 +88,13 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
     except (ValueError, RecursionError) as error:
         kind = attempt.answer.content_type or "no content type"
         raise streaming.bad_response(deployment, f"a non-JSON response ({kind})") from error
-    if isinstance(parsed, dict) and openai_wire.is_refusal(parsed):
+    if openai_wire.is_refusal(attempt.name, parsed):
         raise openai_wire.stream_error(parsed)
     if operation.passthrough and not openai_wire.is_reply(attempt.name, parsed):
         raise streaming.bad_response(deployment, "JSON that does not match the API's schema")
     try:
-        reply = operation.parse(parsed, deployment)
+        is_read = attempt.front is not None or not operation.passthrough
+        reply = operation.parse(parsed, deployment) if is_read else parsed
         usage = operation.usage(reply)
         if not operation.passthrough:
             reply = _completed_by_us(attempt, reply)

@@ -27,6 +27,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _LARGEST_GROUP = 64  # works in one transaction
 _PATIENCE = 5.0  # seconds that another program may hold the file
+_BETWEEN_LOOKS = 0.1  # seconds, of every request, for a missing file
 
 
 class Unavailable(Exception):
@@ -102,16 +103,24 @@ class Database:
         self._name = name
         self._synchronous = "full" if durable else "off"
         self._process = _Process()
+        self._exists = False
+        self._look_again = 0.0  # when a file that was missing is looked for again
 
     def exists(self) -> bool:
-        """Return whether anything was ever stored."""
-        return os.path.exists(self.path)
+        """Return whether anything was ever stored, by another process 0.1 s ago at the latest."""
+        if not self._exists:
+            now = time.monotonic()
+            if now >= self._look_again:
+                self._exists = os.path.exists(self.path)
+                self._look_again = now + _BETWEEN_LOOKS
+        return self._exists
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what *work* returns, once what it wrote is committed.
 
         What *work* raises is raised here, and what it wrote is undone. Raises Unavailable.
         """
+        self._look_again = 0.0
         process, job = self._current(), _Job(work)
         process.queue.append(job)  # type: ignore[arg-type]  # each thread reads its own job
         while not job.is_done:

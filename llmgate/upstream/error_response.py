@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import math
@@ -42,9 +43,12 @@ def without_secrets(answer: Answer, call: Call, deployment: Deployment) -> Answe
 
     They are removed from the headers and from the body of an error.
     """
-    secrets = sorted(set(_secrets(call, deployment)), key=len, reverse=True)
-    shown = "\n".join(answer.headers.values())
-    if any(secret in shown for secret in secrets):
+    found, shown = _secrets(call, deployment), "\n".join(answer.headers.values())
+    is_shown = [secret for secret in found if secret in shown]
+    if answer.status < 400 and not is_shown:
+        return answer
+    secrets = sorted(found, key=len, reverse=True)
+    if is_shown:
         headers = {name: _replaced(value, secrets) for name, value in answer.headers.items()}
         answer = answer._replace(headers=headers)
     if answer.status >= 400 and secrets:
@@ -52,18 +56,31 @@ def without_secrets(answer: Answer, call: Call, deployment: Deployment) -> Answe
     return answer
 
 
-def _secrets(call: Call, deployment: Deployment) -> Iterator[str]:
-    """Yield the secrets that *call* carries and *deployment* holds, as they may be repeated."""
-    found = list(redaction.secrets_of(deployment))
-    found += [value for name, value in call.headers.items() if _SECRET_NAMES.search(name)]
-    query = urllib.parse.urlsplit(call.url).query
-    found += [v for name, v in urllib.parse.parse_qsl(query) if _SECRET_NAMES.search(name)]
-    for text in found:
-        scheme, _, secret = text.partition(" ")
-        secret = secret if secret and scheme.isalnum() else text
-        if len(secret) >= _SHORTEST_SECRET:
-            yield from (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe=""))
-            yield html.escape(secret)
+def _secrets(call: Call, deployment: Deployment) -> set[str]:
+    """Return the secrets that *call* carries and *deployment* holds, as they may be repeated."""
+    found = [*redaction.secrets_of(deployment)]
+    found += [value for name, value in call.headers.items() if _is_secret(name)]
+    if "?" in call.url:
+        query = urllib.parse.parse_qsl(urllib.parse.urlsplit(call.url).query)
+        found += [value for name, value in query if _is_secret(name)]
+    return {form for text in found for form in _forms(text)}
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    """Return whether a header or parameter called *name* holds a secret."""
+    return bool(_SECRET_NAMES.search(name))
+
+
+@functools.lru_cache(maxsize=1024)
+def _forms(text: str) -> tuple[str, ...]:
+    """Return the secret in *text*, the value of a header for instance, as it may be written."""
+    scheme, _, secret = text.partition(" ")
+    secret = secret if secret and scheme.isalnum() else text
+    if len(secret) < _SHORTEST_SECRET:
+        return ()
+    quoted = urllib.parse.quote(secret, safe="")
+    return secret, json.dumps(secret)[1:-1], quoted, html.escape(secret)
 
 
 def _clean_body(answer: Answer, secrets: list[str]) -> Iterator[bytes]:

@@ -53,7 +53,8 @@ def test_a_long_description_is_cut(table: InFlight) -> None:
     table.add("a", "\u00e9" * 500, "\u00e9" * 500, "k" * 500)
 
     (found,) = table.lost(1)
-    assert found["request_id"] is None
+    assert found["request_id"] == "\u00e9" * 60
+    assert found["caller"] is None
 
 
 def test_without_a_worker_nothing_is_noted() -> None:
@@ -62,3 +63,10 @@ def test_without_a_worker_nothing_is_noted() -> None:
     table.remove("a")
 
     assert list(table.lost(0)) == []
+
+
+def test_a_process_that_a_worker_forks_notes_nothing(table: InFlight) -> None:
+    table.detach()
+    table.add("a", "id", "/x", "")
+
+    assert list(table.lost(1)) == []

@@ -104,9 +104,14 @@ _PROMISED = {
 }
 
 
-def is_refusal(reply: Mapping[str, Any]) -> bool:
-    """Return whether a whole *reply* is an error and nothing else."""
-    return bool(reply.get("error")) and "choices" not in reply and "output" not in reply
+def is_refusal(name: str, reply: Any) -> bool:
+    """Return whether a whole *reply* of the operation called *name* is an error.
+
+    One of the Responses API may have failed, and is an answer all the same.
+    """
+    if name in STREAMED:
+        return is_error(reply)
+    return isinstance(reply, dict) and bool(reply.get("error")) and "output" not in reply
 
 
 def is_reply(name: str, reply: Any) -> bool:

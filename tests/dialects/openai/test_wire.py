@@ -321,18 +321,21 @@ def test_an_error_is_told_from_a_chunk(event: Any, wanted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "wanted"),
+    ("name", "reply", "wanted"),
     [
-        ({"error": {"message": "m"}}, True),
-        ({"error": "m", "detail": 1}, True),
-        ({"error": None, "data": []}, False),
-        ({"error": {"message": "a note"}, "choices": [{}]}, False),
-        ({"error": {"message": "m"}, "output": [], "status": "failed"}, False),
-        ({}, False),
+        ("chat", {"error": {"message": "m"}}, True),
+        ("chat", {"error": {"message": "m"}, "choices": [{}]}, True),
+        ("chat", [{"error": {"message": "m"}}], True),
+        ("chat", {"error": None, "choices": [{}]}, False),
+        ("embeddings", {"error": "m", "detail": 1}, True),
+        ("embeddings", {"error": None, "data": []}, False),
+        ("embeddings", [], False),
+        ("responses", {"error": {"message": "m"}, "output": [], "status": "failed"}, False),
+        ("responses", {}, False),
     ],
 )
-def test_a_refusal_is_told_from_a_reply(reply: Any, wanted: bool) -> None:
-    assert openai_wire.is_refusal(reply) is wanted
+def test_a_refusal_is_told_from_a_reply(name: str, reply: Any, wanted: bool) -> None:
+    assert openai_wire.is_refusal(name, reply) is wanted
 
 
 @pytest.mark.parametrize(
