@@ -92,16 +92,13 @@ def _host(given: str | None, settings: config.Settings, environ: Mapping[str, st
     if given:
         return given
     if settings.master_key or environ.get("PORT"):
-        return _EVERYWHERE
+        return env.EVERYWHERE
     click.echo(
-        f"llmgate: warning: no master key is set: listening on {_LOOPBACK} only; set"
+        f"llmgate: warning: no master key is set: listening on {env.LOOPBACK} only; set"
         " LLMGATE_MASTER_KEY, or --host 0.0.0.0 to listen everywhere",
         err=True,
     )
-    return _LOOPBACK
-
-
-_EVERYWHERE, _LOOPBACK = "0.0.0.0", "127.0.0.1"
+    return env.LOOPBACK
 
 
 def _app(settings: config.Settings, read: Callable[[], config.Settings]) -> WSGIApplication:

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import importlib.util
 import os
+import re
 import resource
 import signal
 import socket
@@ -24,6 +25,7 @@ from llmgate.accounting import request_log
 from llmgate.errors import ConfigError
 from llmgate.server import accept_balance
 from llmgate.server import bind_check
+from llmgate.server import embedded
 from llmgate.server import env
 from llmgate.server import warmup
 
@@ -38,6 +40,7 @@ _OTHER_TASKS = 16  # the master, a shell, what else runs in the container
 _OTHER_THREADS = 8  # of a worker: keep-alives, disconnects, log, closing, drain
 _COLLECTIONS = (20_000, 20, 100)  # Python's own: 700, 10, 10
 _FLUSH_SECONDS = 2.0  # for the records that slow policies still have to write
+_BIND = re.compile(r"-b|--bind")
 _MALLOPT = ((-8, 2), (-3, 256 * 1024), (-1, 256 * 1024))
 """glibc's M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, from its malloc.h."""
 
@@ -116,7 +119,7 @@ worker_connections = threads + min(1000, threads * 2)
 preload_app = True
 timeout = 60  # of the worker's heartbeat; requests may take longer
 graceful_timeout = 25  # Heroku kills 30 s after SIGTERM
-keepalive = 95  # longer than load balancers keep idle connections
+keepalive = _env.keep_alive  # by default longer than load balancers keep idle connections
 max_requests = 0  # no restarts: the next request would wait for every stream
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
@@ -140,6 +143,35 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
         bind_check.check(server.cfg.address, server.cfg.reuse_port, "with PORT, HOST or --bind")
     except ConfigError as error:
         _end(error)
+
+
+def on_starting(server: Any) -> None:
+    """Listen on every address if the configuration has a master key, and no address was given.
+
+    The app is loaded here, and no socket opened yet. Without a key only this machine reaches it.
+    """
+    settings = getattr(server.app.callable, "extensions", {}).get("llmgate.settings")
+    is_default = server.cfg.bind == [f"{env.LOOPBACK}:{_env.port}"] and not _is_bind_given()
+    if settings is None or not is_default or isinstance(server.app, embedded.Server):
+        return
+    if settings.master_key is None:
+        server.log.warning(
+            "no master key is set: listening on %s only; set LLMGATE_MASTER_KEY, or HOST=%s to"
+            " listen everywhere",
+            env.LOOPBACK,
+            env.EVERYWHERE,
+        )
+        return
+    os.environ["HOST"] = env.EVERYWHERE  # for SIGHUP, which reads this module again
+    server.cfg.set("bind", f"{env.EVERYWHERE}:{_env.port}")
+    server.address = server.cfg.address
+    nworkers_changed(server, _env.workers, None)
+
+
+def _is_bind_given() -> bool:
+    """Return whether HOST, or an option of gunicorn's, contains the address."""
+    options = [*sys.argv[1:], *os.environ.get("GUNICORN_CMD_ARGS", "").split()]
+    return bool(os.environ.get("HOST")) or any(map(_BIND.match, options))
 
 
 def _configure_malloc() -> None:

@@ -24,7 +24,7 @@ from llmgate import gunicorn_conf
 
 def settings(monkeypatch: pytest.MonkeyPatch, **env: str) -> dict[str, Any]:
     """Return the settings as they are read in an environment that has *env*."""
-    for name in ("HOST", "PORT", "WEB_CONCURRENCY", "LLMGATE_THREADS", "LLMGATE_WORKER_CLASS"):
+    for name in ("HOST", "PORT", "WEB_CONCURRENCY", "LLMGATE_THREADS", "LLMGATE_WORKER_CLASS", "LLMGATE_MASTER_KEY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -35,9 +35,10 @@ def settings(monkeypatch: pytest.MonkeyPatch, **env: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("env", "bind"),
     [
-        ({}, "0.0.0.0:4000"),
+        ({}, "127.0.0.1:4000"),
+        ({"LLMGATE_MASTER_KEY": "sk"}, "0.0.0.0:4000"),
         ({"PORT": "80"}, "0.0.0.0:80"),
-        ({"PORT": "", "HOST": ""}, "0.0.0.0:4000"),
+        ({"PORT": "", "HOST": ""}, "127.0.0.1:4000"),
         ({"HOST": "127.0.0.1"}, "127.0.0.1:4000"),
         ({"PORT": "80", "HOST": "::"}, "[::]:80"),
     ],
@@ -155,6 +156,32 @@ def test_what_is_wrong_in_the_environment_ends_it_in_one_line(
 
     assert caught.value.code == 2
     assert capsys.readouterr() == ("", f"llmgate: {message}\n")
+
+
+def starting(key: str | None, *binds: str) -> tuple[list[str], int]:
+    """Return where a gunicorn with *binds* listens whose app has *key*, and its warnings."""
+    config, warned = Config(), []
+    config.set("bind", list(binds))
+    settings = SimpleNamespace(master_key=key)
+    app = SimpleNamespace(callable=SimpleNamespace(extensions={"llmgate.settings": settings}))
+    log = SimpleNamespace(warning=lambda *text: warned.append(text))
+    gunicorn_conf.on_starting(SimpleNamespace(app=app, cfg=config, log=log))
+    return config.bind, len(warned)
+
+
+def test_without_a_key_gunicorn_listens_on_loopback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["gunicorn"])
+    monkeypatch.setattr(gunicorn_conf.bind_check, "check", lambda *args: None)
+    monkeypatch.setenv("HOST", "")  # restored after the test
+    default = f"127.0.0.1:{gunicorn_conf._env.port}"
+
+    assert starting(None, default) == ([default], 1)
+    assert starting(None, "0.0.0.0:1") == (["0.0.0.0:1"], 0)  # said in an option
+    assert starting("sk", default) == ([f"0.0.0.0:{gunicorn_conf._env.port}"], 0)
+    assert starting("sk", default) == ([default], 0)  # HOST is set now, for a reload
+    monkeypatch.setenv("HOST", "")
+    monkeypatch.setattr(sys, "argv", ["gunicorn", f"--bind={default}"])
+    assert starting("sk", default) == ([default], 0)
 
 
 def server(*addresses: Any) -> Any:

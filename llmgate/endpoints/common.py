@@ -251,7 +251,7 @@ def flowing(answer: Streamed) -> Response:
     response = StreamedResponse(answer.pieces, answer.status, content_type=answer.content_type)
     response.headers.extend(answer.headers)
     if answer.content_type.startswith("text/event-stream"):
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers["Cache-Control"] = "no-cache, no-transform"
         response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(answer.close)
     return response

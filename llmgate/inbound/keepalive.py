@@ -38,7 +38,7 @@ _PINGS = {
 _JSON: _Headers = [("Content-Type", "application/json")]
 _STREAM: _Headers = [
     ("Content-Type", "text/event-stream; charset=utf-8"),
-    ("Cache-Control", "no-cache"),
+    ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
 ]
 _OFF = ("off", "false", "no", "0")

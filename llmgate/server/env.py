@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from llmgate.errors import ConfigError
 
+EVERYWHERE, LOOPBACK = "0.0.0.0", "127.0.0.1"
+MASTER_KEYS = ("LLMGATE_MASTER_KEY", "LITELLM_MASTER_KEY")
 _LONGEST_SHOWN = 40
 
 
@@ -21,12 +23,13 @@ class Server(NamedTuple):
     write_timeout: int
     read_rate: int  # bytes a second
     body_timeout: int
+    keep_alive: int  # seconds that an idle connection of a client stays open
 
 
 def server(environ: Mapping[str, str]) -> Server:
     """Return the server's variables in *environ*; raises ConfigError for the first invalid one."""
     return Server(
-        host=environ.get("HOST") or "0.0.0.0",
+        host=environ.get("HOST") or (EVERYWHERE if _is_public(environ) else LOOPBACK),
         port=_number(environ, "PORT", 65535) or 4000,
         workers=_number(environ, "WEB_CONCURRENCY", 1000) or 2,
         threads=_number(environ, "LLMGATE_THREADS", 65535),
@@ -34,7 +37,13 @@ def server(environ: Mapping[str, str]) -> Server:
         write_timeout=_number(environ, "LLMGATE_WRITE_TIMEOUT", 86400) or 10,
         read_rate=_number(environ, "LLMGATE_READ_RATE", 10**9) or 1024,
         body_timeout=_number(environ, "LLMGATE_BODY_TIMEOUT", 86400) or 900,
+        keep_alive=_number(environ, "LLMGATE_KEEPALIVE_TIMEOUT", 86400) or 95,
     )
+
+
+def _is_public(environ: Mapping[str, str]) -> bool:
+    """Return whether the gateway listens on every address: it has a key, or a platform's PORT."""
+    return any(environ.get(name) for name in ("PORT", *MASTER_KEYS))
 
 
 def _number(environ: Mapping[str, str], name: str, most: int) -> int | None:

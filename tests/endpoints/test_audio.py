@@ -76,7 +76,7 @@ def test_speech_may_come_as_events(client: FlaskClient, upstream: Upstream) -> N
 
     got = posted(client, {**SPEECH, "stream_format": "sse"}, "/v1/audio/speech")
 
-    assert got.headers["Cache-Control"] == "no-cache"
+    assert got.headers["Cache-Control"] == "no-cache, no-transform"
     assert chunks(got) == events
 
 

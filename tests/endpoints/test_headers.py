@@ -256,7 +256,7 @@ def test_a_stream_is_not_to_be_kept_or_buffered(client: FlaskClient, upstream: U
     got = posted(client, asks(stream=True))
 
     assert got.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert got.headers["Cache-Control"] == "no-cache"
+    assert got.headers["Cache-Control"] == "no-cache, no-transform"
     assert got.headers["X-Accel-Buffering"] == "no"
     assert "Content-Length" not in got.headers
 

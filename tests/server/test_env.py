@@ -10,7 +10,13 @@ from llmgate.server import env
 
 @pytest.mark.parametrize("environ", [{}, {"PORT": "", "WEB_CONCURRENCY": " ", "HOST": ""}])
 def test_what_is_not_said_has_its_default(environ: dict[str, str]) -> None:
-    assert env.server(environ) == ("0.0.0.0", 4000, 2, None, 15, 10, 1024, 900)
+    assert env.server(environ) == ("127.0.0.1", 4000, 2, None, 15, 10, 1024, 900, 95)
+
+
+@pytest.mark.parametrize("name", ["PORT", "LLMGATE_MASTER_KEY", "LITELLM_MASTER_KEY"])
+def test_a_key_or_a_platforms_port_opens_every_address(name: str) -> None:
+    assert env.server({name: "80"}).host == "0.0.0.0"
+    assert env.server({name: "80", "HOST": "::1"}).host == "::1"
 
 
 def test_what_is_said_holds() -> None:
@@ -23,9 +29,10 @@ def test_what_is_said_holds() -> None:
         "LLMGATE_WRITE_TIMEOUT": "6",
         "LLMGATE_READ_RATE": "7",
         "LLMGATE_BODY_TIMEOUT": "8",
+        "LLMGATE_KEEPALIVE_TIMEOUT": "620",
     }
 
-    assert env.server(environ) == ("::1", 80, 3, 4, 5, 6, 7, 8)
+    assert env.server(environ) == ("::1", 80, 3, 4, 5, 6, 7, 8, 620)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,7 @@ def test_what_is_said_holds() -> None:
         ("LLMGATE_WRITE_TIMEOUT", 86400),
         ("LLMGATE_READ_RATE", 10**9),
         ("LLMGATE_BODY_TIMEOUT", 86400),
+        ("LLMGATE_KEEPALIVE_TIMEOUT", 86400),
     ],
 )
 @pytest.mark.parametrize("text", ["x", "0", "-1", "1.5", "1e3", "\u00b2", "9" * 5000, "over"])
