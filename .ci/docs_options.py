@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgate import config
+from llmgate.inbound import cors
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = tuple[str, ...]
@@ -41,6 +42,7 @@ DEFAULTS: Mapping[str, Any] = {
     "first": _SETTINGS.beats.first,
     "every": _SETTINGS.beats.every,
     "whole": _SETTINGS.beats.whole,
+    "max_age": cors.Rules(()).max_age,
     "weight": 1,
 }
 """The default of each option, by its name."""

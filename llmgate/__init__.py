@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 from typing import NoReturn
@@ -35,6 +36,8 @@ from llmgate.endpoints import rerank
 from llmgate.endpoints import resources
 from llmgate.endpoints import responses
 from llmgate.inbound import admission
+from llmgate.inbound import cors
+from llmgate.inbound import root_path
 from llmgate.llmstudio import chat_log_endpoints
 from llmgate.llmstudio import endpoints as engine_endpoints
 from llmgate.llmstudio.chat_log import ChatLog
@@ -141,6 +144,13 @@ def _instance_id(settings: config.Settings) -> str:
     return loop_guard.instance_id(deployments, settings.master_key)
 
 
+def _entry(app: Callable[..., Any], web: config.Web) -> Callable[..., Any]:
+    """Return *app* behind what browsers and reverse proxies need, where that is configured."""
+    if web.cors:
+        app = cors.Cors(app, web.cors)
+    return root_path.RootPath(app, web.prefixes) if web.prefixes else app
+
+
 def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Flask:
     """Return the WSGI application that *settings* describe, with *policies* besides its own."""
     app = _App("llmgate", static_folder=None)
@@ -171,7 +181,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
         _instance_id(settings),
     )
     app.extensions["llmgate.admission"] = admission_control
-    app.wsgi_app = admission_control  # type: ignore[method-assign]
+    app.wsgi_app = _entry(admission_control, settings.web)  # type: ignore[method-assign]
     if settings.tracking:
         app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
     for warning in warnings(settings):

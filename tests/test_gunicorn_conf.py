@@ -24,7 +24,14 @@ from llmgate import gunicorn_conf
 
 def settings(monkeypatch: pytest.MonkeyPatch, **env: str) -> dict[str, Any]:
     """Return the settings as they are read in an environment that has *env*."""
-    for name in ("HOST", "PORT", "WEB_CONCURRENCY", "LLMGATE_THREADS", "LLMGATE_WORKER_CLASS", "LLMGATE_MASTER_KEY"):
+    for name in (
+        "HOST",
+        "PORT",
+        "WEB_CONCURRENCY",
+        "LLMGATE_THREADS",
+        "LLMGATE_WORKER_CLASS",
+        "LLMGATE_MASTER_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)

@@ -5,5 +5,6 @@ from __future__ import annotations
 from llmgate.config.settings import MEGABYTE
 from llmgate.config.settings import Settings
 from llmgate.config.settings import load
+from llmgate.config.web_settings import Web
 
-__all__ = ["MEGABYTE", "Settings", "load"]
+__all__ = ["MEGABYTE", "Settings", "Web", "load"]

@@ -19,6 +19,7 @@ from llmgate.config import audit
 from llmgate.config import deployments
 from llmgate.config import resource_deployments
 from llmgate.config import router_settings
+from llmgate.config import web_settings
 from llmgate.config.deployments import Overrides
 from llmgate.config.file import reading
 from llmgate.config.file import references
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
         resource_deployments.ResourceDeployments()
     )
     access: assembly.Settings = assembly.Settings()
+    web: web_settings.Web = web_settings.Web()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # warnings for `--check` alone
 
@@ -156,18 +158,24 @@ def _settings(
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
         log_prompts=bool(own.get("log_prompts")),
-        allowed=client_credentials.Allowed(
-            bool(general.get("allow_client_side_credentials")),
-            bool(own.get("allow_private_addresses")),
-        ),
+        allowed=_allowed(general, own),
         takes_tags=not general.get("reject_clientside_metadata_tags"),
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
         beats=_beats(own.get("heartbeat")),
         resource_deployments=_resource_deployments(value, context, problems),
+        web=problems.attempt(lambda: web_settings.load(own, environ), web_settings.Web()),
         access=problems.attempt(
             lambda: access_settings.load(litellm, own, environ), assembly.Settings()
         ),
+    )
+
+
+def _allowed(general: Mapping[str, Any], own: Mapping[str, Any]) -> client_credentials.Allowed:
+    """Return what clients may send."""
+    return client_credentials.Allowed(
+        bool(general.get("allow_client_side_credentials")),
+        bool(own.get("allow_private_addresses")),
     )
 
 
