@@ -9,9 +9,10 @@ from click.testing import Result
 
 from llmgate import cli
 from llmgate.access import keys
+from llmgate.storage import places
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
-from llmgate.storage.sqlite_ledger import SqliteLedger
+from llmgate.storage.sql_ledger import SqlLedger
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ def test_a_place_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_ledger_is_checked_and_repaired(data: Path) -> None:
-    ledger = SqliteLedger(data / "ledger.db")
+    ledger = SqlLedger(places.database(data, "ledger"))
     ledger.settle(Call("r1", 1, Payer("k1"), 200, 5), 1)
     assert done("ledger", "check") == "0 sums differ"
     ledger.database.write(

@@ -20,12 +20,13 @@ from llmgate.access.policy import Stores
 from llmgate.access.rate_limits import Counters
 from llmgate.access.rate_limits import RateLimits
 from llmgate.contract import Deployment
-from llmgate.storage import sqlite
+from llmgate.storage import places
+from llmgate.storage.control import Control
 from llmgate.storage.control import Document
-from llmgate.storage.control import SqliteControl
+from llmgate.storage.database import Unavailable
 from llmgate.storage.journal import Journal
 from llmgate.storage.leases import Leases
-from llmgate.storage.sqlite_ledger import SqliteLedger
+from llmgate.storage.sql_ledger import SqlLedger
 
 
 class Settings(NamedTuple):
@@ -51,7 +52,7 @@ class Access(NamedTuple):
         """Return whose key *value* is, None if it is not one of ours. Raises StoreUnavailable."""
         try:
             return self.directory.find(value)
-        except sqlite.Unavailable as error:
+        except Unavailable as error:
             raise refusals.StoreUnavailable(str(error)) from error
 
     def check(self, member: Member, path: str) -> None:
@@ -61,9 +62,9 @@ class Access(NamedTuple):
 
 def office(settings: Settings) -> Office:
     """Return where keys are administered."""
-    control = SqliteControl(settings.data_dir / "control.db")
+    control = Control(places.database(settings.data_dir, "control"))
     directory = Directory(control, settings.keys)
-    ledger = SqliteLedger(settings.data_dir / "ledger.db")
+    ledger = SqlLedger(places.database(settings.data_dir, "ledger"))
     return Office(control, directory, ledger, settings.options.zone)
 
 

@@ -13,9 +13,9 @@ from llmgate.access import keys
 from llmgate.access import rules
 from llmgate.access.keys import Key
 from llmgate.access.rules import Rules
+from llmgate.storage.control import Control
 from llmgate.storage.control import Document
 from llmgate.storage.control import Records
-from llmgate.storage.control import SqliteControl
 
 _LARGEST_CACHE = 10_000  # keys, customers and tags in memory
 
@@ -34,7 +34,7 @@ class Directory:
 
     def __init__(
         self,
-        control: SqliteControl,
+        control: Control,
         declared: Sequence[Document] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -25,7 +25,7 @@ from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.accounting.records import Request
 from llmgate.contract import Deployment
-from llmgate.storage import sqlite
+from llmgate.storage.database import Unavailable
 from llmgate.storage.journal import Journal
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Exceeded
@@ -78,7 +78,7 @@ class AccessPolicy:
         try:
             member = self.member(request.caller.key)
             flight = self._flight(request, member, int(now * 1e6))
-        except sqlite.Unavailable as error:
+        except Unavailable as error:
             raise refusals.StoreUnavailable(str(error)) from error
         if member is not None:
             self._check_model(member, request)
@@ -172,7 +172,7 @@ class AccessPolicy:
         if flight.limited:
             flight.tokens = flight.size.prompt_tokens
             flight.tokens += (flight.size.output_tokens or 0) * flight.size.answers
-            with contextlib.suppress(sqlite.Unavailable):  # served without its limits
+            with contextlib.suppress(Unavailable):  # served without its limits
                 flight.is_leased = self._limits.take(flight.id, flight.limited, flight.tokens, now)
 
     # -- budgets
@@ -186,7 +186,7 @@ class AccessPolicy:
             self._ledger.reserve(hold, flight.budgets)
         except Exceeded as error:
             raise refusals.budget_exceeded(error, self._options.exceeded_status) from None
-        except sqlite.Unavailable as error:
+        except Unavailable as error:
             raise refusals.StoreUnavailable(str(error)) from error
         flight.reserved = nano
         if flight.output is not None and request.body is not None:
@@ -243,7 +243,7 @@ class AccessPolicy:
             return True
         try:
             self._ledger.raise_hold(flight.id, nano, flight.budgets)
-        except (Exceeded, sqlite.Unavailable):
+        except (Exceeded, Unavailable):
             return False
         flight.reserved = nano
         return True
@@ -284,14 +284,14 @@ class AccessPolicy:
         try:
             self._ledger.settle(call, now)
             self._journal.replay(lambda kept: self._ledger.settle(kept, now))
-        except sqlite.Unavailable as error:
+        except Unavailable as error:
             self._journal.keep(call, str(error))
 
     def _drop(self, key: tuple[str, int]) -> None:
         """Forget the request with *key*, which runs no longer."""
         flight = self._flights.pop(key)
         if flight.is_leased:
-            with contextlib.suppress(sqlite.Unavailable):  # the lease expires by itself
+            with contextlib.suppress(Unavailable):  # the lease expires by itself
                 self._limits.release(flight.id)
 
 

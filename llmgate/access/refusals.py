@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from llmgate import errors
 from llmgate.access import periods
-from llmgate.storage import sqlite
+from llmgate.storage.database import Unavailable
 from llmgate.storage.ledger import FOREVER
 from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import dollars
@@ -47,7 +47,7 @@ def store_errors() -> Iterator[None]:
     """Raise StoreUnavailable in place of the store's own error."""
     try:
         yield
-    except sqlite.Unavailable as error:
+    except Unavailable as error:
         raise StoreUnavailable(str(error)) from error
 
 

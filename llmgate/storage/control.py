@@ -1,21 +1,20 @@
-"""What is administered: keys, users, teams and similar, as JSON documents in one SQLite file.
+"""What is administered: keys, users, teams and similar, as JSON documents in a database.
 
-It is a file of its own so that its version changes with an administrator's action only: workers
-keep what they have read until then.
+It is a database of its own so that its version changes with an administrator's action only:
+workers keep what they have read until then.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 from typing import TypeVar
 
-from llmgate.storage.sqlite import Database
+from llmgate.storage.database import Connection
+from llmgate.storage.database import Database
 
 T = TypeVar("T")
 
@@ -39,7 +38,7 @@ class Filter(NamedTuple):
 class Records:
     """The records as one transaction sees them."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
 
     def get(self, kind: str, id: str) -> Document | None:
@@ -52,17 +51,18 @@ class Records:
     def put(self, kind: str, id: str, data: Document) -> None:
         """Write the record *id* of *kind*. Raises AliasTaken."""
         alias = data.get("key_alias") if kind == "key" else None
+        if alias is not None:
+            sql = "select 1 from records where kind = ? and alias = ? and id <> ?"
+            if self._db.execute(sql, (kind, alias, id)).fetchone():
+                raise AliasTaken(alias)
         row = (kind, id, alias, data.get("user_id"), data.get("team_id"), json.dumps(data))
-        try:
-            self._db.execute(
-                """insert into records (kind, id, alias, user_id, team_id, data)
-                values (?, ?, ?, ?, ?, ?) on conflict (kind, id) do update set
-                alias = excluded.alias, user_id = excluded.user_id, team_id = excluded.team_id,
-                data = excluded.data""",
-                row,
-            )
-        except sqlite3.IntegrityError as error:
-            raise AliasTaken(alias) from error
+        self._db.execute(
+            """insert into records (kind, id, alias, user_id, team_id, data)
+            values (?, ?, ?, ?, ?, ?) on conflict (kind, id) do update set
+            alias = excluded.alias, user_id = excluded.user_id, team_id = excluded.team_id,
+            data = excluded.data""",
+            row,
+        )
 
     def delete(self, kind: str, id: str) -> bool:
         """Delete the record *id* of *kind*; return whether there was one."""
@@ -86,11 +86,11 @@ class Records:
         )
 
 
-class SqliteControl:
-    """The records in the file at *path*."""
+class Control:
+    """The records in *database*."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path, "control")
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
     def exists(self) -> bool:
         """Return whether anything was ever stored."""

@@ -6,14 +6,15 @@ A lease ends with its request, or with its process. Nothing here is worth keepin
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from llmgate.storage.sqlite import Database
+from llmgate.storage.database import Connection
+from llmgate.storage.database import Refused
+from llmgate.storage.sqlite import SqliteDatabase
 
 
-class Full(Exception):
+class Full(Refused):
     """As many requests as are allowed under *name* are running."""
 
     def __init__(self, name: str, limit: int) -> None:
@@ -33,17 +34,18 @@ class Leases:
     """The leases in the file at *path*, which is made for the first one."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, "leases", durable=False)
+        self._database = SqliteDatabase(path, "leases", durable=False)
 
     def take(self, id: str, wanted: list[Wanted], now: int) -> None:
         """Take a lease for the request *id* under each name; raises Full, and takes none."""
 
-        def taken(db: sqlite3.Connection) -> None:
+        def taken(db: Connection) -> None:
             for name, limit in wanted:
                 if _running(db, name) >= limit:
                     raise Full(name, limit)
-            rows = [(name, id, os.getpid(), now) for name, _ in wanted]
-            db.executemany("insert into leases values (?, ?, ?, ?)", rows)
+            for name, _ in wanted:
+                row = (name, id, os.getpid(), now)
+                db.execute("insert into leases values (?, ?, ?, ?)", row)
 
         self._database.write(taken)
 
@@ -56,7 +58,7 @@ class Leases:
         return self._database.write(lambda db: _running(db, name))
 
 
-def _running(db: sqlite3.Connection, name: str) -> int:
+def _running(db: Connection, name: str) -> int:
     """Return how many leases *name* has; those of dead processes are deleted."""
     rows = db.execute("select pid, count(*) from leases where name = ? group by pid", (name,))
     found = 0

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol
+
+from llmgate.storage.database import Refused
 
 ALL_TIME = ""
 """The period whose only window has no end."""
@@ -111,7 +114,7 @@ class Difference(NamedTuple):
     actual: Spent
 
 
-class Exceeded(Exception):
+class Exceeded(Refused):
     """A budget has no room for the reservation."""
 
     def __init__(self, budget: Budget, sums: Spent) -> None:
@@ -121,13 +124,16 @@ class Exceeded(Exception):
 
 
 class Ledger(Protocol):
-    """Reservations and calls; each method but `exists` raises storage.sqlite.Unavailable."""
+    """Reservations and calls; each method but `exists` raises storage.database.Unavailable."""
 
     def exists(self) -> bool:
         """Return whether anything was ever stored."""
 
-    def reserve(self, hold: Hold, budgets: list[Budget]) -> None:
-        """Reserve *hold* if each of *budgets* has room for it. Raises Exceeded."""
+    def reserve(self, hold: Hold, budgets: list[Budget], calls: Sequence[Call] = ()) -> None:
+        """Charge *calls*, then reserve *hold* if each of *budgets* has room for it.
+
+        Raises Exceeded, with *calls* charged.
+        """
 
     def raise_hold(self, id: str, nano: int, budgets: list[Budget]) -> None:
         """Reserve *nano* in all for the hold *id*, if that is more. Raises Exceeded."""
@@ -137,6 +143,9 @@ class Ledger(Protocol):
 
         A call whose expired hold was charged as lost is corrected.
         """
+
+    def settle_all(self, calls: Sequence[Call], now: int) -> list[bool]:
+        """Do the same for each of *calls*, all of them or none."""
 
     def sums(self, budgets: list[Budget]) -> list[Spent]:
         """Return the sums of the windows of *budgets*."""

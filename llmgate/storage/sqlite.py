@@ -1,8 +1,4 @@
-"""One SQLite file for all workers of a machine: grouped commits, migrations, no thread of its own.
-
-The thread that finds the writer free commits its own work together with that of every thread that
-waits: under load one fsync serves many. Nothing is made on disk before the first write.
-"""
+"""One SQLite file for all workers of a machine. Nothing is made on disk before the first write."""
 
 from __future__ import annotations
 
@@ -12,71 +8,26 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Generic
+from typing import Any
 from typing import TypeVar
+
+from llmgate.storage import database
+from llmgate.storage import schema
+from llmgate.storage.breaker import Breaker
+from llmgate.storage.database import Connection
+from llmgate.storage.database import Group
+from llmgate.storage.database import Job
+from llmgate.storage.database import Unavailable
 
 T = TypeVar("T")
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-_LARGEST_GROUP = 64  # works in one transaction
-_PATIENCE = 5.0  # seconds that another program may hold the file
+_PATIENCE = 2.0  # seconds that another program may hold the file
 _BETWEEN_LOOKS = 0.1  # seconds, of every request, for a missing file
-
-
-class Unavailable(Exception):
-    """The file cannot be used now; the message names it and the remedy."""
-
-
-class _Job(Generic[T]):
-    """One thread's work: run inside a transaction with others, kept until that is committed."""
-
-    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
-        self._work = work
-        self._results: list[T] = []
-        self._error: BaseException | None = None
-        self.is_done = False
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """Keep an error of the work for the thread that submitted it."""
-        self._error = error
-        return isinstance(error, Exception)
-
-    def run(self, db: sqlite3.Connection) -> None:
-        """Do the work; what it wrote is undone if it raises."""
-        db.execute("savepoint job")
-        with self:
-            self._results = [self._work(db)]
-        if not db.in_transaction:  # SQLite itself rolled back: the disk is full, for instance
-            raise sqlite3.OperationalError(str(self._error or "the transaction was rolled back"))
-        if self._error is not None:
-            db.execute("rollback to job")
-        db.execute("release job")
-
-    def fail(self, error: Exception) -> None:
-        """Note that the work was not committed because of *error*."""
-        self._error = error
-
-    def result(self) -> T:
-        """Return what the work returned, or raise what it raised."""
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        return self._results[0]
+_OLDEST = (3, 35)  # of SQLite: `returning`
 
 
 class _Process:
@@ -84,15 +35,15 @@ class _Process:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.mutex = threading.Lock()
+        self.group = Group()
+        self.breaker = Breaker()
         self.reading = threading.Lock()
-        self.queue: deque[_Job[object]] = deque()
         self.writer: sqlite3.Connection | None = None
         self.reader: sqlite3.Connection | None = None
         self.lock = -1  # file descriptor of the lock between processes
 
 
-class Database:
+class SqliteDatabase:
     """The file at *path*, whose tables are those of `migrations/<name>_NNNN.sql`.
 
     What is not *durable* may be lost when the machine, not when a process, fails.
@@ -115,21 +66,16 @@ class Database:
                 self._look_again = now + _BETWEEN_LOOKS
         return self._exists
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* returns, once what it wrote is committed.
 
         What *work* raises is raised here, and what it wrote is undone. Raises Unavailable.
         """
         self._look_again = 0.0
-        process, job = self._current(), _Job(work)
-        process.queue.append(job)  # type: ignore[arg-type]  # each thread reads its own job
-        while not job.is_done:
-            with process.mutex:
-                if not job.is_done:
-                    self._commit(process)
-        return job.result()
+        process = self._current()
+        return process.group.run(work, lambda jobs: self._commit(process, jobs))
 
-    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* reads. Raises Unavailable."""
         process = self._current()
         with process.reading:
@@ -155,25 +101,23 @@ class Database:
             self._process = _Process()
         return self._process
 
-    def _commit(self, process: _Process) -> None:
-        """Commit the jobs that wait, in one transaction."""
-        jobs = [process.queue.popleft() for _ in range(min(_LARGEST_GROUP, len(process.queue)))]
+    def _commit(self, process: _Process, jobs: list[Job[Any]]) -> None:
+        """Commit *jobs* in one transaction."""
+        if process.breaker.is_open():
+            raise Unavailable(f"{self.path} could not be used a few seconds ago")
         try:
             if process.writer is None:
                 self._open_writer(process)
             assert process.writer is not None
             with _locked(process.lock):
                 _run(process.writer, jobs)
-        except (sqlite3.Error, OSError, Unavailable) as error:
-            for job in jobs:
-                job.fail(self._unavailable(error))
-        for job in jobs:
-            job.is_done = True
+        except (sqlite3.Error, OSError) as error:
+            process.breaker.failed()
+            raise self._unavailable(error) from error
+        process.breaker.succeeded()
 
-    def _unavailable(self, error: Exception) -> Unavailable:
+    def _unavailable(self, error: sqlite3.Error | OSError) -> Unavailable:
         """Return *error* in words for an operator."""
-        if isinstance(error, Unavailable):
-            return error
         why = error.strerror if isinstance(error, OSError) else error
         return Unavailable(f"{self.path} cannot be used: {why}; LLMGATE_DATA_DIR chooses its place")
 
@@ -203,6 +147,8 @@ class Database:
 
 def _connected(path: Path, synchronous: str) -> sqlite3.Connection:
     """Return a connection to the file at *path*."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is needed")
     db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     mode = db.execute("pragma journal_mode = wal").fetchone()[0]
     if mode != "wal":
@@ -226,13 +172,10 @@ def _locked(lock: int) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _run(db: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
+def _run(db: sqlite3.Connection, jobs: list[Job[Any]]) -> None:
     """Run *jobs* in one transaction."""
     try:
-        db.execute("begin immediate")
-        for job in jobs:
-            job.run(db)
-        db.execute("commit")
+        database.run(db, "begin immediate", jobs, sqlite3.Error)
     finally:
         if db.in_transaction:
             db.rollback()
@@ -240,27 +183,14 @@ def _run(db: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
 
 def _migrate(db: sqlite3.Connection, name: str, path: Path) -> None:
     """Update the tables of *db*; raises Unavailable if they are of a later program."""
-    files = sorted(MIGRATIONS.glob(f"{name}_*.sql"))
     db.execute("create table if not exists schema_version (n integer primary key, at integer)")
     known = db.execute("select coalesce(max(n), 0) from schema_version").fetchone()[0]
-    if known > len(files):
-        raise Unavailable(f"{path} was written by a later llmgate; use that, or another directory")
-    for at, file in enumerate(files[known:], known + 1):
+    for n, script in schema.scripts_after(name, known, str(path)):
         db.execute("begin immediate")
-        for statement in _statements(file.read_text(encoding="utf-8")):
+        for statement in schema.statements(script):
             db.execute(statement)
-        db.execute("insert into schema_version values (?, ?)", (at, time.time_ns() // 1000))
+        db.execute("insert into schema_version values (?, ?)", (n, time.time_ns() // 1000))
         db.execute("commit")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield each statement of *script*."""
-    found = ""
-    for line in script.splitlines(keepends=True):
-        found += line
-        if sqlite3.complete_statement(found):
-            yield found
-            found = ""
 
 
 def _close(process: _Process) -> None:

@@ -22,7 +22,8 @@ from testing.upstream import json_answer
 from testing.upstream import sse
 from testing.upstream import usage
 
-from llmgate.storage.sqlite_ledger import SqliteLedger
+from llmgate.storage import places
+from llmgate.storage.sql_ledger import SqlLedger
 
 MASTER = "sk-master-0001"
 PRICES = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.001}
@@ -100,7 +101,7 @@ def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
     assert statuses == {200: 10, 422: 54}
     assert len(up.requests) == 10
     assert settled(gate, key, 10 * EACH)
-    assert SqliteLedger(folder / "ledger.db").check() == []
+    assert SqlLedger(places.database(folder, "ledger")).check() == []
 
 
 def test_a_block_acts_on_every_worker_from_the_next_request_on(gate: Gateway) -> None:
@@ -153,4 +154,4 @@ def test_a_client_that_disconnects_is_charged_and_its_reservation_ends(
         time.sleep(0.05)
     assert again.status_code == 200
     assert settled(gate, key, EACH + 0.002)  # and the two tokens that the first one was sent
-    assert SqliteLedger(folder / "ledger.db").check() == []
+    assert SqlLedger(places.database(folder, "ledger")).check() == []

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from llmgate.storage import sqlite
+from llmgate.storage import places
+from llmgate.storage.database import Unavailable
 from llmgate.storage.journal import Journal
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
-from llmgate.storage.sqlite_ledger import SqliteLedger
+from llmgate.storage.sql_ledger import SqlLedger
 
 PAYER = Payer("k1", "ann", tags=("a", "b"), provider="openai")
 
@@ -22,7 +23,10 @@ def call(id: str) -> Call:
 @pytest.mark.parametrize("has_folder", [True, False])
 def test_what_the_ledger_could_not_take_is_charged_once(tmp_path: Path, has_folder: bool) -> None:
     folder = tmp_path if has_folder else tmp_path / "none"  # else it is kept in memory
-    journal, ledger = Journal(folder / "journal.jsonl"), SqliteLedger(tmp_path / "ledger.db")
+    journal, ledger = (
+        Journal(folder / "journal.jsonl"),
+        SqlLedger(places.database(tmp_path, "ledger")),
+    )
     journal.keep(call("r1"), "the disk is full")
     journal.keep(call("r2"), "the disk is full")
 
@@ -38,9 +42,9 @@ def test_calls_are_kept_until_they_are_charged(tmp_path: Path) -> None:
     Journal(path).keep(call("r1"), "locked")
 
     def fail(kept: Call) -> None:
-        raise sqlite.Unavailable("still locked")
+        raise Unavailable("still locked")
 
-    with pytest.raises(sqlite.Unavailable):
+    with pytest.raises(Unavailable):
         Journal(path).replay(fail)
     found: list[Call] = []
     Journal(path).replay(found.append)

@@ -18,10 +18,10 @@ from llmgate.access.directory import Directory
 from llmgate.access.management import fields
 from llmgate.access.management.wire import Sums
 from llmgate.storage.control import AliasTaken
+from llmgate.storage.control import Control
 from llmgate.storage.control import Document
 from llmgate.storage.control import Filter
 from llmgate.storage.control import Records
-from llmgate.storage.control import SqliteControl
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Ledger
 
@@ -48,7 +48,7 @@ class Created(NamedTuple):
 class Office(NamedTuple):
     """Where administration happens."""
 
-    control: SqliteControl
+    control: Control
     directory: Directory
     ledger: Ledger
     zone: tzinfo

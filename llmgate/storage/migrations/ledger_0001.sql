@@ -46,12 +46,14 @@ create table spend (
     calls integer not null default 0,
     primary key (scope, period, window_start)
 ) without rowid;
+create index spend_by_window on spend (scope, window_end);
 
 create table holds (
     id text primary key,
     at integer not null,
     expires integer not null,
     nano integer not null,
-    payer text not null               -- JSON: who is charged if the process dies
+    payer text not null,              -- JSON: who is charged if the process dies
+    windows text not null             -- JSON: the rows of spend whose sums it is in
 ) without rowid;
 create index holds_by_expiry on holds (expires);

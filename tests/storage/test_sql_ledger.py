@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from llmgate.storage import sqlite
+from llmgate.storage import places
+from llmgate.storage.database import Unavailable
 from llmgate.storage.ledger import ALL_TIME
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Call
@@ -24,15 +25,15 @@ from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
 from llmgate.storage.ledger import member
 from llmgate.storage.ledger import nano_dollars
-from llmgate.storage.sqlite_ledger import SqliteLedger
+from llmgate.storage.sql_ledger import SqlLedger
 
 ANN = Payer("k1", "ann", "red", "customer", "gpt-4o", ("a", "b"))
 FAR = 10**18
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
-    return SqliteLedger(tmp_path / "data" / "ledger.db")
+def ledger(tmp_path: Path) -> SqlLedger:
+    return SqlLedger(places.database(tmp_path / "data", "ledger"))
 
 
 def hold(id: str, nano: int, at: int = 100, payer: Payer = ANN) -> Hold:
@@ -43,26 +44,26 @@ def call(id: str, nano: int | None, at: int = 100, payer: Payer = ANN) -> Call:
     return Call(id, at, payer, 200, nano)
 
 
-def sums(ledger: SqliteLedger, scope: str, *window: int) -> Spent:
+def sums(ledger: SqlLedger, scope: str, *window: int) -> Spent:
     period = "w" if window else ALL_TIME
     given = Budget(scope, None, period, *window) if window else Budget(scope, None)
     return ledger.sums([given])[0]
 
 
-def test_a_ledger_that_is_never_used_makes_no_file(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_a_ledger_that_is_never_used_makes_no_file(ledger: SqlLedger, tmp_path: Path) -> None:
     assert sums(ledger, "key:k1") == Spent()
     assert ledger.check() == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_files_are_the_owners_alone(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_the_files_are_the_owners_alone(ledger: SqlLedger, tmp_path: Path) -> None:
     ledger.settle(call("r1", 5), 100)
 
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert {p.stat().st_mode & 0o077 for p in (tmp_path / "data").iterdir()} == {0}
 
 
-def test_a_reservation_is_held_until_it_is_settled(ledger: SqliteLedger) -> None:
+def test_a_reservation_is_held_until_it_is_settled(ledger: SqlLedger) -> None:
     budget = Budget("key:k1", 100)
 
     ledger.reserve(hold("r1", 60), [budget])
@@ -73,7 +74,7 @@ def test_a_reservation_is_held_until_it_is_settled(ledger: SqliteLedger) -> None
 
 
 def test_a_reservation_beyond_the_budget_is_refused_and_changes_nothing(
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
 ) -> None:
     team, key = Budget("team:red", 200), Budget("key:k1", 100)
     ledger.reserve(hold("r1", 60), [team, key])
@@ -85,14 +86,14 @@ def test_a_reservation_beyond_the_budget_is_refused_and_changes_nothing(
     assert sums(ledger, "team:red") == Spent(0, 60, 0)
 
 
-def test_a_budget_can_be_spent_to_the_last(ledger: SqliteLedger) -> None:
+def test_a_budget_can_be_spent_to_the_last(ledger: SqlLedger) -> None:
     ledger.reserve(hold("r1", 100), [Budget("key:k1", 100)])
 
     with pytest.raises(Exceeded):  # even by a call that costs nothing
         ledger.reserve(hold("r2", 0), [Budget("key:k1", 100)])
 
 
-def test_every_scope_of_a_call_is_charged(ledger: SqliteLedger) -> None:
+def test_every_scope_of_a_call_is_charged(ledger: SqlLedger) -> None:
     ledger.settle(call("r1", 7)._replace(payer=ANN._replace(provider="openai")), 100)
 
     scopes = ["gateway:", "key:k1", "user:ann", "team:red", "end_user:customer", "tag:a", "tag:b"]
@@ -100,14 +101,14 @@ def test_every_scope_of_a_call_is_charged(ledger: SqliteLedger) -> None:
     assert [sums(ledger, scope) for scope in scopes] == [Spent(7, 0, 1)] * len(scopes)
 
 
-def test_a_call_is_charged_once(ledger: SqliteLedger) -> None:
+def test_a_call_is_charged_once(ledger: SqlLedger) -> None:
     ledger.reserve(hold("r1", 9), [Budget("key:k1", 100)])
 
     assert [ledger.settle(call("r1", 7), 100) for _ in range(3)] == [True, False, False]
     assert sums(ledger, "key:k1") == Spent(7, 0, 1)
 
 
-def test_a_new_budget_knows_what_its_window_has_spent(ledger: SqliteLedger) -> None:
+def test_a_new_budget_knows_what_its_window_has_spent(ledger: SqlLedger) -> None:
     ledger.settle(call("old", 50, at=900), 900)
     ledger.settle(call("r1", 30, at=1000), 1000)
     ledger.reserve(hold("r2", 20, at=1001), [])
@@ -118,7 +119,7 @@ def test_a_new_budget_knows_what_its_window_has_spent(ledger: SqliteLedger) -> N
     assert refused.value.sums == Spent(30, 20, 1)
 
 
-def test_what_is_reserved_in_a_window_is_settled_in_it(ledger: SqliteLedger) -> None:
+def test_what_is_reserved_in_a_window_is_settled_in_it(ledger: SqlLedger) -> None:
     old, new = Budget("key:k1", 100, "w", 0, 1000), Budget("key:k1", 100, "w", 1000, 2000)
     ledger.reserve(hold("r1", 80, at=999), [old])
 
@@ -129,7 +130,7 @@ def test_what_is_reserved_in_a_window_is_settled_in_it(ledger: SqliteLedger) -> 
     assert sums(ledger, "key:k1", 1000, 2000) == Spent(0, 90, 0)
 
 
-def test_a_hold_can_be_raised_within_the_budget(ledger: SqliteLedger) -> None:
+def test_a_hold_can_be_raised_within_the_budget(ledger: SqlLedger) -> None:
     budget = [Budget("key:k1", 100)]
     ledger.reserve(hold("r1", 60), budget)
 
@@ -143,7 +144,7 @@ def test_a_hold_can_be_raised_within_the_budget(ledger: SqliteLedger) -> None:
 
 
 def test_the_hold_of_a_dead_process_is_charged_and_corrected_if_it_lives(
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
 ) -> None:
     ledger.reserve(Hold("r1", 100, 200, 60, ANN), [Budget("key:k1", 100)])
 
@@ -155,7 +156,7 @@ def test_the_hold_of_a_dead_process_is_charged_and_corrected_if_it_lives(
     assert ledger.check() == []
 
 
-def test_expired_holds_are_charged_by_the_next_request(ledger: SqliteLedger) -> None:
+def test_expired_holds_are_charged_by_the_next_request(ledger: SqlLedger) -> None:
     ledger.reserve(Hold("r1", 100, 200, 60, ANN), [Budget("key:k1", 100)])
 
     later = 10**9
@@ -164,13 +165,13 @@ def test_expired_holds_are_charged_by_the_next_request(ledger: SqliteLedger) -> 
     assert sums(ledger, "key:k1") == Spent(61, 0, 2)
 
 
-def test_a_call_without_a_price_is_counted(ledger: SqliteLedger) -> None:
+def test_a_call_without_a_price_is_counted(ledger: SqlLedger) -> None:
     ledger.settle(call("r1", None), 100)
 
     assert sums(ledger, "key:k1") == Spent(0, 0, 1)
 
 
-def test_check_finds_and_repairs_a_wrong_sum(ledger: SqliteLedger) -> None:
+def test_check_finds_and_repairs_a_wrong_sum(ledger: SqlLedger) -> None:
     ledger.settle(call("r1", 5), 100)
     ledger.database.write(lambda db: db.execute("update spend set spent = 6 where scope = 'tag:a'"))
 
@@ -182,9 +183,9 @@ def test_check_finds_and_repairs_a_wrong_sum(ledger: SqliteLedger) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    ledger = SqliteLedger(tmp_path / "file" / "ledger.db")
+    ledger = SqlLedger(places.database(tmp_path / "file", "ledger"))
 
-    with pytest.raises(sqlite.Unavailable, match=r"ledger\.db cannot be used: .*LLMGATE_DATA_DIR"):
+    with pytest.raises(Unavailable, match=r"ledger\.db cannot be used: .*LLMGATE_DATA_DIR"):
         ledger.settle(call("r1", 5), 100)
 
 
@@ -207,7 +208,7 @@ _steps = st.lists(
 def test_the_sums_are_right_and_within_the_budget_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]
 ) -> None:
-    ledger = SqliteLedger(tmp_path_factory.mktemp("ledger") / "ledger.db")
+    ledger = SqlLedger(places.database(tmp_path_factory.mktemp("ledger"), "ledger"))
     budgets = [Budget("key:k1", 100), Budget("tag:a", 80, "w", 0, 10**6)]
     reserved: dict[str, int] = {}
     for at, (step, n, nano) in enumerate(steps, 1):
@@ -234,11 +235,11 @@ def test_the_sums_are_right_and_within_the_budget_whatever_happens(
 
 _CLIENT = """
 import sys, threading
-from pathlib import Path
+from llmgate.storage import places
 from llmgate.storage.ledger import Budget, Call, Exceeded, Hold, Payer
-from llmgate.storage.sqlite_ledger import SqliteLedger
-path, name, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-ledger, payer, admitted = SqliteLedger(path), Payer("k1"), []
+from llmgate.storage.sql_ledger import SqlLedger
+path, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ledger, payer, admitted = SqlLedger(places.database(path, "ledger")), Payer("k1"), []
 def work(n):
     id = f"{name}-{n}"
     try:
@@ -258,7 +259,7 @@ print(len(admitted))
 def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
     tmp_path: Path, processes: int
 ) -> None:
-    path = tmp_path / "ledger.db"
+    path = tmp_path
     running = [
         subprocess.Popen(
             [sys.executable, "-c", _CLIENT, str(path), f"p{n}", str(64 // processes)],
@@ -276,17 +277,17 @@ def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
     admitted = [int(each.communicate()[0]) for each in running]
 
     assert sum(admitted) == 10
-    ledger = SqliteLedger(path)
+    ledger = SqlLedger(places.database(path, "ledger"))
     assert sums(ledger, "key:k1") == Spent(100, 0, 10)
     assert ledger.check() == []
 
 
 _WRITER = """
 import sys
-from pathlib import Path
+from llmgate.storage import places
 from llmgate.storage.ledger import Budget, Call, Hold, Payer
-from llmgate.storage.sqlite_ledger import SqliteLedger
-ledger, payer = SqliteLedger(Path(sys.argv[1])), Payer("k1", "ann", tags=("t",))
+from llmgate.storage.sql_ledger import SqlLedger
+ledger, payer = SqlLedger(places.database(sys.argv[1], "ledger")), Payer("k1", "ann", tags=("t",))
 n = 0
 while True:
     n += 1
@@ -299,7 +300,7 @@ while True:
 
 
 def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    path, acknowledged = tmp_path / "ledger.db", set[str]()
+    path, acknowledged = tmp_path, set[str]()
     pause = random.Random(7)
 
     for n in range(12):
@@ -314,7 +315,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) ->
             x.strip() for x in writer.communicate()[0].splitlines(keepends=True) if x.endswith("\n")
         }
 
-    ledger = SqliteLedger(path)
+    ledger = SqlLedger(places.database(path, "ledger"))
     stored = ledger.database.read(lambda db: {id for (id,) in db.execute("select id from calls")})
     assert acknowledged - stored == set()
     assert ledger.check() == []
@@ -323,7 +324,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) ->
     assert sums(ledger, "key:k1").held == 0
 
 
-def test_threads_share_a_commit_and_each_gets_its_own_result(ledger: SqliteLedger) -> None:
+def test_threads_share_a_commit_and_each_gets_its_own_result(ledger: SqlLedger) -> None:
     results: dict[int, bool] = {}
 
     def settle(n: int) -> None:

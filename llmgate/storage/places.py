@@ -1,0 +1,13 @@
+"""Where the stores are: a directory of SQLite files, or a PostgreSQL server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmgate.storage.database import Database
+from llmgate.storage.sqlite import SqliteDatabase
+
+
+def database(place: str | Path, name: str) -> Database:
+    """Return the database *name* at *place*, a directory."""
+    return SqliteDatabase(Path(place) / f"{name}.db", name)
