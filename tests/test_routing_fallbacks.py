@@ -98,6 +98,35 @@ def test_what_another_group_may_have_right_falls_back(
     assert (got.status_code, asked) == (200, ["a", "b"])
 
 
+def test_default_fallbacks_stand_in_for_a_model_that_does_not_exist(
+    app_for: AppFor, upstream: Upstream
+) -> None:
+    asked = playing(upstream, a=refusal(503))
+    client = app_for(groups(upstream, "a", "b", default_fallbacks=["gone", "a", "b"]))
+
+    got = posted(client, asks(model="typo"))
+
+    assert (got.status_code, asked) == (200, ["a", "b"])
+    assert got.headers["x-llmgate-attempted-fallbacks"] == "2"
+
+
+def test_an_unknown_model_without_default_fallbacks_is_404(
+    app_for: AppFor, upstream: Upstream
+) -> None:
+    asked = playing(upstream)
+    groups_ab = groups(upstream, "a", "b", default_fallbacks=["gone"])
+
+    for given in (groups(upstream, "a"), groups_ab):
+        got = posted(app_for(given), asks(model="typo"))
+        assert (got.status_code, got.json["error"]["code"]) == (404, "model_not_found")
+
+    own_key = posted(
+        app_for(groups(upstream, "a", default_fallbacks=["a"])),
+        asks(model="typo", api_key="sk-of-the-client"),
+    )
+    assert (own_key.status_code, asked) == (404, [])
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_what_the_client_did_wrong_does_not(
     app_for: AppFor, upstream: Upstream, status: int
@@ -559,6 +588,15 @@ def test_aliases_and_their_fallbacks(app_for: AppFor, upstream: Upstream) -> Non
     config = groups(
         upstream, "a", "b", model_group_alias={"nick": "a"}, fallbacks=[{"nick": ["b"]}]
     )
+
+    posted(app_for(config), asks(model="nick"))
+
+    assert asked == ["a", "b"]
+
+
+def test_an_alias_has_the_fallbacks_of_its_group(app_for: AppFor, upstream: Upstream) -> None:
+    asked = playing(upstream, a=refusal(500))
+    config = groups(upstream, "a", "b", model_group_alias={"nick": "a"}, fallbacks=[{"a": ["b"]}])
 
     posted(app_for(config), asks(model="nick"))
 

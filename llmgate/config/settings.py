@@ -149,6 +149,7 @@ def _settings(
     )
     routes = problems.attempt(lambda: _routes(value, context), Routes({}))
     parsed = problems.attempt(lambda: router_settings.parse(router, litellm, own), RouterSettings())
+    parsed = parsed._replace(fallbacks=parsed.fallbacks.with_aliases(routes.aliases))
     audit.audit(value, routes, problems)
     size = own.get("max_body_mb") or general.get("max_request_size_mb") or 32
     return Settings(

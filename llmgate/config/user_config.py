@@ -59,9 +59,9 @@ def router(given: Any, allowed: Allowed) -> Router:
         name: tuple(_theirs(deployment, at, allowed) for at, deployment in enumerate(several))
         for name, several in groups.items()
     }
-    return Router(
-        Routes(found, router_settings.aliases(given.get("model_group_alias") or {})), said
-    )
+    aliases = router_settings.aliases(given.get("model_group_alias") or {})
+    fallbacks = said.fallbacks.with_aliases(aliases)
+    return Router(Routes(found, aliases), said._replace(fallbacks=fallbacks))
 
 
 def _wrong(path: str, message: str) -> errors.InvalidRequest:

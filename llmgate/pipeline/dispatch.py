@@ -7,6 +7,7 @@ a candidate, `attempt` sends, `response` reads the answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TypeVar
 
 from llmgate import errors
@@ -14,6 +15,7 @@ from llmgate.accounting.meter import Meter
 from llmgate.accounting.records import Request
 from llmgate.config import user_config
 from llmgate.contract import Body
+from llmgate.contract import Deployment
 from llmgate.inbound import keepalive
 from llmgate.pipeline import attempt
 from llmgate.pipeline import passthrough
@@ -137,7 +139,7 @@ def _run(
     request = admit(gate, wanted.operation, body, meter)
     gate = _with_client_router(gate, body)
     options = request_options.read(body, body["model"], gate.settings)
-    deadline = Deadline(options.total_seconds(gate.routes.find(body["model"])))
+    deadline = Deadline(options.total_seconds(_deployments(gate, body["model"])))
     session = http_session.DeadlineSession(gate.session, deadline.remaining, meter.excerpt)
     gate = gate._replace(session=session)
     pool = CandidatePool(gate, wanted, request, options)
@@ -154,6 +156,19 @@ def _run(
         return _closing_on_error(read, made._replace(deadline=deadline))
 
     return _first_success(failover, attempt_at, meter)
+
+
+def _deployments(gate: Gate, model: str) -> Sequence[Deployment]:
+    """Return the deployments of *model*; none if fallbacks stand in for unknown models.
+
+    Raises ModelNotFound.
+    """
+    try:
+        return gate.routes.find(model)
+    except errors.ModelNotFound:
+        if not gate.settings.fallbacks.default:
+            raise
+        return ()
 
 
 def _first_success(failover: Failover, attempt_at: Callable[[Candidate], T], meter: Meter) -> T:

@@ -110,10 +110,14 @@ class Failover:
             self._target = self._queue.pop(0)
             try:
                 self._untried = list(self._pool.find(self._target))
-            except errors.GateError:
-                if not self._groups:
+            except errors.GateError as error:
+                if self._groups:
+                    continue  # a fallback that does not exist, or that this request may not use
+                if not self._fallbacks.after(self._target.model, error):
                     raise
-                continue  # a fallback that does not exist, or that this request may not use
+                self._refusal = error.with_traceback(None)
+                self._leave_group(error)
+                continue
             self._retries = 0
             try:
                 return self._candidate(self._pool.pick(self._untried, self._last_resort))

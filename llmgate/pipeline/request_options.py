@@ -59,7 +59,7 @@ class RequestOptions(NamedTuple):
 
     def total_seconds(self, found: Iterable[Deployment]) -> float:
         """Return the seconds for the whole request, at least the timeout of each of *found*."""
-        longest = max(deployment.timeout for deployment in found)
+        longest = max((deployment.timeout for deployment in found), default=0.0)
         return self.timeout or max(self.settings.timeout, longest)
 
     def idle_seconds(self, deployment: Deployment, stream: bool) -> float:

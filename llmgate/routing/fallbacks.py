@@ -47,7 +47,12 @@ class Fallbacks(NamedTuple):
     named_by_client: bool = False  # some of the lists are the client's
 
     def after(self, model: str, error: errors.GateError) -> tuple[Target, ...]:
-        """Return the groups to try after *error* of the group *model*, in order."""
+        """Return the groups to try after *error* of the group *model*, in order.
+
+        `default_fallbacks` also stand in for a model that does not exist.
+        """
+        if isinstance(error, errors.ModelNotFound):
+            return tuple(Target(name) for name in self.default)
         special = self._special(error)
         if special is not None:
             listed = _looked_up(special, model)
@@ -59,6 +64,19 @@ class Fallbacks(NamedTuple):
             return self.asked
         listed = _looked_up(self.general, model) or self.default
         return tuple(Target(name) for name in listed)
+
+    def with_aliases(self, aliases: Mapping[str, str]) -> Fallbacks:
+        """Return the same lists, those of a group for its *aliases* that have none, too."""
+
+        def extended(known: Lists) -> Lists:
+            more = {alias: known[group] for alias, group in aliases.items() if group in known}
+            return {**more, **known}
+
+        return self._replace(
+            general=extended(self.general),
+            context_window=extended(self.context_window),
+            content_policy=extended(self.content_policy),
+        )
 
     def _special(self, error: errors.GateError) -> Lists | None:
         """Return the lists for errors of the kind of *error*, None if it is of no special kind."""
