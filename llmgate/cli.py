@@ -17,6 +17,7 @@ import click
 
 from llmgate import access_cli
 from llmgate import config
+from llmgate import config_cli
 from llmgate import create_app
 from llmgate import warnings
 from llmgate.config.deployments import Overrides
@@ -40,8 +41,9 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Return the remaining *args*; raises click.UsageError."""
-        if args and args[0] in access_cli.NAMES:
-            access_cli.run(args, os.environ)
+        for commands in (access_cli, config_cli):
+            if args and args[0] in commands.NAMES:
+                commands.run(args, os.environ)
         try:
             return super().parse_args(ctx, _less_ignored(args))
         except click.UsageError as error:
@@ -116,11 +118,19 @@ def _banner(settings: config.Settings, host: str, port: int) -> str:
     return f"llmgate {VERSION} on http://{at}:{port} serves {', '.join(names[:8])}{more}"
 
 
-def _print_check(path: str | None, settings: config.Settings) -> None:
-    """Print that the configuration is valid, and its warnings."""
+def _print_check(path: str | None, settings: config.Settings, probes: bool) -> None:
+    """Print that the configuration is valid, its warnings, and what *probes* show.
+
+    Exits with 1 if a probe fails.
+    """
     click.echo(f"{Path(path).name if path else 'the environment'}: valid")
     for warning in [*warnings(settings), *settings.notes]:
         click.echo(f"llmgate: warning: {warning}", err=True)
+    found = list(config_cli.probe(settings)) if probes else []
+    for works, line in found:
+        click.echo(f"{'ok' if works else 'FAILED'}  {line}")
+    if not all(works for works, _ in found):
+        sys.exit(1)
 
 
 _HOW = "with --port (or PORT) and --host (or HOST)"
@@ -153,6 +163,7 @@ _HOW = "with --port (or PORT) and --host (or HOST)"
 @click.option("--workers", "--num_workers", type=click.IntRange(1), help="Processes.")
 @click.option("--threads", type=click.IntRange(1), help="Concurrent requests per process.")
 @click.option("--check", is_flag=True, help="Check the configuration and exit.")
+@click.option("--probe", is_flag=True, help="With --check: ask each provider for its models, too.")
 @click.version_option(VERSION)
 def main(  # noqa: PLR0913 - one argument for each option
     model: str | None,
@@ -166,23 +177,27 @@ def main(  # noqa: PLR0913 - one argument for each option
     workers: int | None,
     threads: int | None,
     check: bool,
+    probe: bool,
 ) -> None:
     """Serve OpenAI's API in front of any provider.
 
     Without options, every provider whose key is in the environment is available
     (OPENAI_API_KEY, ...); without a key, the built-in echo answers.
 
-    llmgate keys --help and llmgate ledger --help administer clients' keys and what they spend.
+    llmgate keys --help and llmgate ledger --help administer clients' keys and what they spend;
+    llmgate config explain MODEL and llmgate prices MODEL look things up.
     """
     if api_base and not model:
         _fail("--api-base needs --model")
+    if probe and not check:
+        _fail("--probe needs --check")
     overrides = Overrides(model, api_base, drop_params, temperature, max_tokens)
     read = partial(config.load, path, os.environ, overrides)
     try:
         server_env = env.server(os.environ)
         settings = read()
         if check:
-            _print_check(path, settings)
+            _print_check(path, settings, probe)
             return
         host = _host(host, settings, os.environ)
         port = bind_check.available_port(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Generator
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -228,6 +229,13 @@ class Login(NamedTuple):
     token: Callable[[Any], tuple[str, float]]  # of its JSON answer: the token, seconds it lives
 
 
+class ModelListing(NamedTuple):
+    """How an upstream lists its models."""
+
+    call: Callable[[Deployment], Call]
+    names: Callable[[Any], Iterable[str]] | None  # of its JSON answer; None: not those to request
+
+
 class Provider(NamedTuple):
     """A kind of upstream: where it is, how it is authorized, what it can do."""
 
@@ -251,6 +259,7 @@ class Provider(NamedTuple):
         None  # for a model that differs from others
     )
     local_handler: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
+    listing: ModelListing | None = None
 
 
 class MessageRules(NamedTuple):
@@ -277,5 +286,6 @@ class Row(NamedTuple):
     model_prefix: str = ""  # prefixes a model name without a slash
     base_path: str = ""  # completes an api_base that has no path
     text_only: bool = False  # its embeddings take no token ids
+    models_path: str = "/models"  # where it lists its models; empty: it does not
     messages: MessageRules = MessageRules()
     docs: str = ""  # the page that documents what it accepts

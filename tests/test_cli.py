@@ -139,6 +139,7 @@ def test_an_option_may_be_spelled_both_ways(line: str, wanted: Any) -> None:
         "workers": None,
         "threads": None,
         "check": False,
+        "probe": False,
     }
 
     assert parsed(*line.split()) == {**defaults, **wanted}

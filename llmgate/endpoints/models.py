@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint
 from flask import Response
@@ -15,6 +14,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import generate_models
 from llmgate.endpoints import routes
+from llmgate.trust import redaction
 
 blueprint = Blueprint("models", __name__)
 
@@ -70,7 +70,7 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "model_name": deployment.group,
         "litellm_params": {
             "model": f"{deployment.provider}/{deployment.model}",
-            "api_base": _without_secrets(deployment.api_base),
+            "api_base": redaction.without_login(deployment.api_base),
         },
         "model_info": {
             "id": deployment.id,
@@ -80,9 +80,3 @@ def _info(deployment: Deployment) -> dict[str, Any]:
             **deployment.info,
         },
     }
-
-
-def _without_secrets(base: str) -> str:
-    """Return the address *base* without what may hold a secret: a login, a query, a fragment."""
-    parts = urlsplit(base)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -14,6 +14,7 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
+from llmgate.contract import ModelListing
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -24,6 +25,7 @@ from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
+from llmgate.providers import listings
 
 _KEY_ENV = ("ANTHROPIC_API_KEY",)
 VERSION = "2023-06-01"
@@ -86,6 +88,14 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
     return call._replace(headers={**kept, "x-api-key": deployment.api_key})
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the models.
+
+    Source: https://platform.claude.com/docs/en/api/models-list
+    """
+    return Call("GET", url(deployment, "/models?limit=1000"), {})
+
+
 ANTHROPIC = Provider(
     name="anthropic",
     base_url=_base_url,
@@ -105,4 +115,5 @@ ANTHROPIC = Provider(
         "count_tokens": Operation(_native("/messages/count_tokens"), passthrough=True),
     },
     env={"api_key": _KEY_ENV, "api_base": ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")},
+    listing=ModelListing(_list_models, listings.names()),
 )

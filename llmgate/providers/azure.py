@@ -15,6 +15,7 @@ from llmgate.contract import Body
 from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import ModelListing
 from llmgate.contract import Provider
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
@@ -101,6 +102,11 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return str(settings.get("api_base") or "")
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the models of the resource, which are not its deployments."""
+    return Call("GET", resource_url("models", deployment), {})
+
+
 AZURE = Provider(
     name="azure",
     base_url=_base_url,
@@ -121,4 +127,5 @@ AZURE = Provider(
         "azure_ad_token": ("AZURE_AD_TOKEN",),
     },
     exclusive_settings=frozenset({"api_key", "azure_ad_token"}),
+    listing=ModelListing(_list_models, None),
 )

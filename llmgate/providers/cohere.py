@@ -14,6 +14,7 @@ from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
+from llmgate.contract import ModelListing
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -23,6 +24,7 @@ from llmgate.dialects.others import cohere
 from llmgate.dialects.others import cohere_search
 from llmgate.dialects.others import cohere_stream
 from llmgate.providers import credentials
+from llmgate.providers import listings
 from llmgate.schema import parameters
 
 _KEY_ENV = ("COHERE_API_KEY", "CO_API_KEY")
@@ -86,6 +88,14 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return str(settings.get("api_base") or "https://api.cohere.com")
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the models.
+
+    Source: https://docs.cohere.com/reference/list-models
+    """
+    return Call("GET", _url(deployment, "/v1/models?page_size=1000"), {})
+
+
 COHERE = Provider(
     name="cohere",
     base_url=_base_url,
@@ -105,4 +115,5 @@ COHERE = Provider(
     },
     env={"api_key": _KEY_ENV, "api_base": ("COHERE_API_BASE",)},
     settings=frozenset({"input_type"}),
+    listing=ModelListing(_list_models, listings.names("models", "name")),
 )

@@ -19,6 +19,7 @@ from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
+from llmgate.providers import listings
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
 from llmgate.schema import parameters
@@ -42,6 +43,7 @@ def provider(name: str, row: Row) -> Provider:
             "api_key": row.key_env or optional_key,
             "api_base": row.base_env or (f"{name.upper()}_API_BASE",),
         },
+        listing=listings.openai(row.models_path) if row.models_path else None,
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import ModelListing
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import passed_on
@@ -19,6 +20,7 @@ from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.dialects.others import databricks
 from llmgate.providers import credentials
+from llmgate.providers import listings
 
 _KEY_ENV = ("DATABRICKS_API_KEY", "DATABRICKS_TOKEN")
 _PATH = "/serving-endpoints"
@@ -52,6 +54,15 @@ def _embed(body: Body, deployment: Deployment) -> Call:
     return openai_wire.json_call(url, {**sent, "model": deployment.model})
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the endpoints of the workspace.
+
+    Source: https://docs.databricks.com/api/workspace/servingendpoints/list
+    """
+    root = deployment.api_base.removesuffix(_PATH)
+    return Call("GET", f"{root}/api/2.0{_PATH}", {})
+
+
 DATABRICKS = Provider(
     name="databricks",
     base_url=_base_url,
@@ -76,4 +87,5 @@ DATABRICKS = Provider(
         ),
     },
     env={"api_key": _KEY_ENV, "api_base": ("DATABRICKS_API_BASE", "DATABRICKS_HOST")},
+    listing=ModelListing(_list_models, listings.names("endpoints", "name")),
 )

@@ -17,6 +17,7 @@ from llmgate.contract import Body
 from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import ModelListing
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.dialects.gemini import embeddings as gemini_embeddings
@@ -29,6 +30,7 @@ from llmgate.dialects.openai import wire as openai_wire
 from llmgate.fronts.gemini import native as front_native
 from llmgate.fronts.gemini import relay as front_relay
 from llmgate.providers import credentials
+from llmgate.providers import listings
 
 _KEY_ENV = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _HOST = re.compile(r"[a-z]+://[^/]+", re.I)
@@ -139,6 +141,14 @@ def embeddings(build: Build) -> Operation:
     )
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the models.
+
+    Source: https://ai.google.dev/api/models
+    """
+    return Call("GET", f"{deployment.api_base}/models?pageSize=1000", {})
+
+
 GEMINI = Provider(
     name="gemini",
     base_url=_base_url,
@@ -153,4 +163,5 @@ GEMINI = Provider(
         "embed_contents": operation(_native("batchEmbedContents", front_native.embed_many)),
     },
     env={"api_key": _KEY_ENV, "api_base": ("GEMINI_API_BASE",)},
+    listing=ModelListing(_list_models, listings.names("models", "name", "models/")),
 )

@@ -14,12 +14,14 @@ from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
+from llmgate.contract import ModelListing
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.dialects.others import ollama
 from llmgate.providers import credentials
+from llmgate.providers import listings
 from llmgate.schema import parameters
 
 _ENDPOINT = re.compile(r"(/(v1|api(/(chat|embed|generate))?))?/*$")
@@ -69,6 +71,11 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return str(settings.get("api_base") or "http://localhost:11434")
 
 
+def _list_models(deployment: Deployment) -> Call:
+    """Return the call for the models that the server has."""
+    return Call("GET", _url(deployment, "/api/tags"), {})
+
+
 OLLAMA_CHAT = Provider(
     name="ollama_chat",
     base_url=_base_url,
@@ -84,4 +91,5 @@ OLLAMA_CHAT = Provider(
         ),
     },
     env={"api_key": ("OLLAMA_API_KEY",), "api_base": ("OLLAMA_API_BASE",)},
+    listing=ModelListing(_list_models, listings.names("models", "name")),
 )

@@ -25,6 +25,7 @@ from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import relay as openai_relay
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
+from llmgate.providers import listings
 
 _KEY_ENV = ("OPENAI_API_KEY",)
 
@@ -136,4 +137,5 @@ OPENAI = Provider(
         "organization": ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
         "project": ("OPENAI_PROJECT", "OPENAI_PROJECT_ID"),
     },
+    listing=listings.openai(),
 )

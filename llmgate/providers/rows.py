@@ -237,6 +237,7 @@ ROWS: Mapping[str, Row] = {
             "top_logprobs",
         ),
         rename=_MAX_TOKENS,
+        models_path="",
         messages=MessageRules(reasoning=None, user_after_tool=False),
         docs="https://docs.perplexity.ai/api-reference/chat-completions-post",
     ),

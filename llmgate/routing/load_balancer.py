@@ -53,7 +53,7 @@ class LoadBalancer:
         the cooldown.
         """
         waits: list[float] = []
-        for same_order in _by_order(deployments, body):
+        for same_order in by_order(deployments, body):
             found = self._first_free(same_order, body, waits)
             if found is not None:
                 return found
@@ -108,7 +108,7 @@ class LoadBalancer:
         )
 
 
-def _by_order(deployments: Sequence[Deployment], body: Body) -> Iterator[Sequence[Deployment]]:
+def by_order(deployments: Sequence[Deployment], body: Body) -> Iterator[Sequence[Deployment]]:
     """Yield *deployments* by their `order`, lower ones first, those without one at the end.
 
     Those that lack a key, which the client does not send either, come after all others.

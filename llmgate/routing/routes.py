@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Literal
 from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.accounting import pricing
 from llmgate.contract import Deployment
+
+
+class Found(NamedTuple):
+    """The deployments for a model's name, and by what they were found."""
+
+    deployments: tuple[Deployment, ...]
+    how: Literal["group", "wildcard", "deployment"]
+    name: str  # the group's or the pattern's; of a deployment the model string
+    alias: str | None = None  # the name that an alias replaced
 
 
 class Routes(NamedTuple):
@@ -21,24 +31,28 @@ class Routes(NamedTuple):
     hidden: frozenset[str] = frozenset()  # aliases that model lists do not show
 
     def find(self, model: str) -> tuple[Deployment, ...]:
-        """Return the deployments for *model*; raises ModelNotFound.
+        """Return the deployments for *model*; raises ModelNotFound."""
+        return self.resolve(model).deployments
+
+    def resolve(self, model: str) -> Found:
+        """Return the deployments for *model* and by what they were found; raises ModelNotFound.
 
         The order: the group itself, an alias, the most specific wildcard, a deployment's own model.
         """
-        name = self.forced or model
-        if name not in self.groups:
-            name = self.aliases.get(name, name)
+        name, alias = self.forced or model, None
+        if name not in self.groups and name in self.aliases:
+            name, alias = self.aliases[name], name
         if name in self.groups:
-            return self.groups[name]
+            return Found(self.groups[name], "group", name, alias)
         for pattern in sorted(self.groups, key=len, reverse=True):
             matched = match(pattern, name)
             filled = _filled(self.groups[pattern], name, matched) if matched is not None else ()
             if filled:
-                return filled
+                return Found(filled, "wildcard", pattern, alias)
         every = (deployment for found in self.groups.values() for deployment in found)
-        own = [d for d in every if name in own_names(d) and "*" not in name]
+        own = tuple(d for d in every if name in own_names(d) and "*" not in name)
         if own:
-            return tuple(own)
+            return Found(own, "deployment", name, alias)
         raise errors.ModelNotFound(
             f"Unknown model '{model[:200]}'. {_known(self.shown())}", param="model"
         )

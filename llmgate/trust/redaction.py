@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmgate.contract import Deployment
 
@@ -40,6 +41,12 @@ def cleaner(secrets: Iterable[str | None]) -> Callable[[str], str]:
 def clean(text: str, secrets: Iterable[str | None] = ()) -> str:
     """Return *text* without *secrets* and without what looks like one."""
     return cleaner(secrets)(text)
+
+
+def without_login(base: str) -> str:
+    """Return the address *base* without what may hold a secret: a login, a query, a fragment."""
+    parts = urlsplit(base)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def secrets_of(deployment: Deployment) -> Iterator[str]:
