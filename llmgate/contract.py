@@ -219,6 +219,8 @@ class Operation(NamedTuple):
         no_web_search  # whether a model takes web_search_options, beside functions or not
     )
     merge: Join = first_reply  # the replies to these
+    # for a body of the client's: the operation to use in its place, None: this one
+    instead: Callable[[Body], Operation | None] | None = None
 
 
 class Login(NamedTuple):

@@ -151,7 +151,8 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
     given, info = {**limits, **entry["litellm_params"]}, entry.get("model_info") or {}
     _check_star(entry, path)
     provider, model = provider_settings.provider_of(given, path)
-    _check_route(given["model"], path, context)
+    if providers.has_responses_route(given["model"]):
+        info = {**info, "mode": "responses"}
     settings = provider_settings.complete(provider, given, path, context.environ)
     base = provider_settings.base_url(provider, settings, path)
     identity = f"{at}:{entry['model_name']}:{provider.name}/{model}@{base}"
@@ -176,17 +177,6 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
     if context.problems is not None and path:
         audit.keys(at, made, context.problems)
     return made
-
-
-def _check_route(model: str, path: str, context: Context) -> None:
-    """Report a route of LiteLLM's in *model* that llmgate does not have."""
-    unsupported = providers.unsupported_route(model)
-    if unsupported is None:
-        return
-    text = f"{path}model: {unsupported}"
-    if context.problems is None:
-        raise ConfigError(text)
-    context.problems.error(text)
 
 
 def _routing_options(given: Mapping[str, Any]) -> RoutingOptions:

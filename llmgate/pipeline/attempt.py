@@ -95,12 +95,17 @@ def _operation(
     """Return the operation of *provider* to use, its name, and the front if one is needed."""
     operation = provider.operations.get(request.operation)
     if operation is not None:
-        return request.operation, operation, None
+        return request.operation, _for_body(operation, request.body), None
     front = request.front
     operation = provider.operations.get(front.target_operation) if front else None
     if front is None or operation is None:
         raise _lacking(provider, request.operation)
-    return front.target_operation, operation, front
+    return front.target_operation, _for_body(operation, request.body), front
+
+
+def _for_body(operation: Operation, body: Body) -> Operation:
+    """Return *operation*, or the one that takes its place for a *body* of the client's."""
+    return (operation.instead and operation.instead(body)) or operation
 
 
 def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment) -> Answer:

@@ -61,7 +61,7 @@ _ROUTES = {"azure": ("o_series/", "gpt5_series/")}
 
 _RESPONSES_ROUTE = "responses/"
 _RESPONSES = ("azure", "openai")
-"""Providers whose models may have the route of the Responses API in LiteLLM."""
+"""Providers whose models may have the route of the Responses API in LiteLLM: their chat uses it."""
 
 _MEANT = {"google": "gemini/<model> or vertex_ai/<model>", "custom": "custom_openai/<model>"}
 """Corrections for prefixes that are used by mistake."""
@@ -87,16 +87,10 @@ def serving(deployment: Deployment) -> Provider:
     return provider.for_model(deployment) if provider.for_model else provider
 
 
-def unsupported_route(model: str) -> str | None:
-    """Return why the route within a *model* string is not supported, None if it is."""
+def has_responses_route(model: str) -> bool:
+    """Return whether a *model* string sends chat through the Responses API."""
     prefix, _, rest = model.partition("/")
-    if prefix not in _RESPONSES or not rest.startswith(_RESPONSES_ROUTE):
-        return None
-    name = rest.removeprefix(_RESPONSES_ROUTE)
-    return (
-        f"the route '{_RESPONSES_ROUTE}' (chat over the Responses API) is not supported; write"
-        f" {prefix}/{name}, and call {name} at /v1/responses"
-    )
+    return prefix in _RESPONSES and rest.startswith(_RESPONSES_ROUTE)
 
 
 def split(model: str, settings: Collection[str] = ()) -> tuple[str, str]:

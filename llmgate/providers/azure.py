@@ -23,6 +23,7 @@ from llmgate.providers.openai import call_to
 from llmgate.providers.openai import chat_body
 from llmgate.providers.openai import operation
 from llmgate.providers.openai import responses
+from llmgate.providers.openai import with_responses
 
 VERSION = "2024-10-21"
 """The API's version for deployments that name none: the latest that is not a preview."""
@@ -107,7 +108,7 @@ def _list_models(deployment: Deployment) -> Call:
     return Call("GET", resource_url("models", deployment), {})
 
 
-AZURE = Provider(
+_AZURE = Provider(
     name="azure",
     base_url=_base_url,
     authorize=_authorize,
@@ -129,3 +130,6 @@ AZURE = Provider(
     exclusive_settings=frozenset({"api_key", "azure_ad_token"}),
     listing=ModelListing(_list_models, None),
 )
+
+AZURE = with_responses(_AZURE, _responses_url)
+"""Azure OpenAI, each model through an API that it has; `base_model` names the model."""

@@ -17,6 +17,7 @@ from llmgate.contract import MessageRules
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import passed_on
+from llmgate.contract import web_search
 from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.openai import chat as openai_chat
 from llmgate.dialects.openai import models
@@ -24,6 +25,9 @@ from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import relay as openai_relay
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.responses import reply as responses_reply
+from llmgate.dialects.responses import request as responses_request
+from llmgate.dialects.responses import stream as responses_stream
 from llmgate.providers import credentials
 from llmgate.providers import listings
 
@@ -47,8 +51,13 @@ _RULES = MessageRules(cache_marks=True, one_system=False)
 
 def chat_body(body: Body, deployment: Deployment) -> Body:
     """Return a chat *body* as OpenAI's model accepts it; `base_model` names it at Azure."""
+    return models.adapted(prepare.prepared(body, _RULES), model_name(deployment))
+
+
+def model_name(deployment: Deployment) -> str:
+    """Return the name of the deployment's model by which its features are known."""
     named = deployment.info.get("base_model") or deployment.settings.get("base_model")
-    return models.adapted(prepare.prepared(body, _RULES), str(named or deployment.model))
+    return str(named or deployment.model)
 
 
 def call_to(
@@ -100,6 +109,52 @@ def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
     }
 
 
+def chat_over_responses(url: Callable[[Deployment], str]) -> Operation:
+    """Return the operation chat over the Responses API, which is at the *url* of a deployment."""
+
+    def call(body: Body, deployment: Deployment) -> Call:
+        dropping = deployment.drop_params
+        made = responses_request.body_from_chat(body, model_name(deployment), dropping)
+        return openai_wire.json_call(url(deployment), {**made, "model": deployment.model})
+
+    return Operation(
+        call,
+        responses_reply.chat_reply,
+        responses_stream.chunks,
+        openai_wire.usage,
+        responses_request.PARAMS,
+        responses_request.EXTENSIONS,
+        web_search=web_search,
+    )
+
+
+def with_responses(provider: Provider, url: Callable[[Deployment], str]) -> Provider:
+    """Return *provider* with its chat through the Responses API where a model needs that.
+
+    `model_info.mode` decides if it is "responses" or "chat", else the table of models. Text
+    completions go the same way, over chat.
+    """
+    chat, over = provider.operations["chat"], chat_over_responses(url)
+    mixed = chat._replace(instead=lambda body: over if needs_responses(body) else None)
+    others = {name: it for name, it in provider.operations.items() if name != "completions"}
+    all_over = provider._replace(operations={**others, "chat": over})
+    some_over = provider._replace(operations={**provider.operations, "chat": mixed})
+
+    def for_model(deployment: Deployment) -> Provider:
+        mode, name = deployment.info.get("mode"), model_name(deployment)
+        if mode == "responses" or (mode != "chat" and models.is_responses_only(name)):
+            return all_over
+        is_mixed = mode != "chat" and models.refuses_tools_in_chat(name)
+        return some_over if is_mixed else provider
+
+    return provider._replace(for_model=for_model)
+
+
+def needs_responses(body: Body) -> bool:
+    """Return whether a *body* has tools beside reasoning, which newer models refuse in a chat."""
+    return bool(body.get("tools")) and body.get("reasoning_effort") != "none"
+
+
 def _responses_url(deployment: Deployment) -> str:
     """Return where the Responses API is."""
     return f"{deployment.api_base}{openai_wire.path('responses')}"
@@ -122,7 +177,7 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return str(settings.get("api_base") or "https://api.openai.com/v1")
 
 
-OPENAI = Provider(
+_OPENAI = Provider(
     name="openai",
     base_url=_base_url,
     authorize=_authorize,
@@ -139,3 +194,6 @@ OPENAI = Provider(
     },
     listing=listings.openai(),
 )
+
+OPENAI = with_responses(_OPENAI, _responses_url)
+"""OpenAI, each model through an API that it has."""

@@ -14,6 +14,7 @@ from llmgate.contract import Upload
 from llmgate.contract import passed_on
 from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.providers.azure import AZURE
 from llmgate.providers.openai import OPENAI
 
 DEPLOYMENT = Deployment("g", "openai", "gpt-4o", "https://api.example.com/v1", api_key="sk-1")
@@ -163,3 +164,67 @@ def test_no_repr_shows_the_key() -> None:
     call = OPENAI.authorize(OPENAI.operations["chat"].build(body("chat"), DEPLOYMENT), DEPLOYMENT)
 
     assert "sk-1" not in repr(call)
+
+
+def chat_of(model: str, provider: Any = OPENAI, **info: Any) -> Any:
+    """Return the operation chat for *model* with this `model_info`."""
+    deployment = DEPLOYMENT._replace(provider=provider.name, model=model, info=info)
+    return provider.for_model(deployment).operations["chat"]
+
+
+@pytest.mark.parametrize(
+    ("model", "info", "is_over"),
+    [
+        ("gpt-4o", {}, False),
+        ("o3-pro", {}, True),
+        ("gpt-5-codex", {}, True),
+        ("my-name", {"base_model": "gpt-5-pro"}, True),
+        ("gpt-4o", {"mode": "responses"}, True),
+        ("o3-pro", {"mode": "chat"}, False),
+        ("gpt-5.5", {"mode": "chat"}, False),
+    ],
+)
+@pytest.mark.parametrize("provider", [OPENAI, AZURE], ids=lambda it: it.name)
+def test_chat_goes_through_the_api_that_the_model_has(
+    provider: Any, model: str, info: Any, is_over: bool
+) -> None:
+    chat = chat_of(model, provider, **info)
+
+    assert chat.passthrough is not is_over
+    assert chat.instead is None
+
+
+@pytest.mark.parametrize(
+    ("more", "is_over"),
+    [
+        ({}, False),
+        ({"tools": []}, False),
+        ({"tools": [{}]}, True),
+        ({"tools": [{}], "reasoning_effort": "none"}, False),
+        ({"tools": [{}], "reasoning_effort": "low"}, True),
+    ],
+)
+def test_tools_beside_reasoning_go_through_the_responses_api(more: Any, is_over: bool) -> None:
+    chat = chat_of("gpt-5.5")
+
+    assert chat.passthrough
+    assert (chat.instead({"model": "g", **more}) is not None) is is_over
+
+
+@pytest.mark.parametrize(
+    ("provider", "url"),
+    [
+        (OPENAI, "https://api.example.com/v1/responses"),
+        (AZURE, "https://api.example.com/v1/openai/v1/responses"),
+    ],
+    ids=lambda it: getattr(it, "name", ""),
+)
+def test_chat_over_the_responses_api_posts_there(provider: Any, url: str) -> None:
+    deployment = DEPLOYMENT._replace(provider=provider.name, model="o3-pro", drop_params=True)
+    body = {"model": "g", "messages": [{"role": "user", "content": "hi"}], "presence_penalty": 1}
+
+    call = chat_of("o3-pro", provider).build(body, deployment)
+
+    assert call.url == url
+    assert posted(call)["input"] == [{"role": "user", "content": "hi"}]
+    assert posted(call)["model"] == "o3-pro"

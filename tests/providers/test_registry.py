@@ -114,21 +114,19 @@ def test_a_model_may_have_a_provider_of_its_own_behind_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "reason"),
+    ("model", "found"),
     [
-        ("openai/gpt-4o", None),
-        ("groq/responses/x", None),
-        ("openai/responses/o3-pro", "write openai/o3-pro, and call o3-pro at /v1/responses"),
-        ("azure/responses/o3-pro", "write azure/o3-pro, and call o3-pro at /v1/responses"),
+        ("openai/gpt-4o", False),
+        ("groq/responses/x", False),
+        ("openai/responses/o3-pro", True),
+        ("azure/responses/o3-pro", True),
     ],
 )
-def test_chat_over_the_responses_api_is_named_as_unsupported(
-    model: str, reason: str | None
-) -> None:
-    found = providers.unsupported_route(model)
-
-    assert (found is None) == (reason is None)
-    assert reason is None or (found or "").endswith(reason)
+def test_the_route_of_the_responses_api_is_found_in_a_model(model: str, found: bool) -> None:
+    assert providers.has_responses_route(model) is found
+    assert providers.split(model)[1] == model.partition("/")[2].removeprefix("responses/") or (
+        not found
+    )
 
 
 def test_a_prefix_that_is_used_by_mistake_is_corrected() -> None:

@@ -1,7 +1,9 @@
-"""What OpenAI's models refuse in a chat: reasoning models refuse sampling, others an effort.
+"""What OpenAI's models refuse: reasoning models refuse sampling, others an effort, some all chat.
 
 Sources: https://platform.openai.com/docs/guides/reasoning,
 https://platform.openai.com/docs/guides/latest-model (sampling with effort "none" since gpt-5.1),
+https://platform.openai.com/docs/models (the APIs and efforts of each model; the models that have
+the Responses API alone are those of openai-python's types/shared/responses_model.py),
 https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning
 """
 
@@ -11,6 +13,7 @@ import re
 from typing import Any
 
 from llmgate.contract import Body
+from llmgate.dialects import effort as efforts
 
 _NEW_LIMIT = re.compile(r"(o\d|gpt-5|codex-|computer-use)")
 """Models that refuse `max_tokens`: they have `max_completion_tokens`, which includes thoughts."""
@@ -23,6 +26,34 @@ _SAMPLING_WITHOUT_EFFORT = re.compile(r"gpt-5\.\d+(?!.*chat)")
 
 _NO_REASONING = re.compile(r"gpt-(3|4)|chatgpt-4|davinci|babbage")
 """Models that refuse `reasoning_effort` and `verbosity`."""
+
+_RESPONSES_ONLY = re.compile(
+    r"o\d+-pro|o\d.*-deep-research|gpt-\d[.\d]*-(pro|codex|cyber|rosalind)|codex-|computer-use"
+    r"|gpt-(daybreak|rosalind)"
+)
+"""Models that have the Responses API and no chat."""
+
+_TOOLS_IN_RESPONSES = re.compile(r"gpt-(5\.([4-9]|\d\d)|[6-9]|\d\d)(?!.*chat)")
+"""Models that refuse functions in a chat unless the effort is "none".
+
+Source: https://github.com/openai/openai-openapi/issues/541
+"""
+
+_REASONS = re.compile(r"o\d|gpt-([5-9]|\d\d)(?!.*chat)|codex-|gpt-(daybreak|rosalind)")
+"""Models that reason."""
+
+_LEVELS = (
+    (re.compile(r"gpt-5-pro"), ("high",)),
+    (re.compile(r".*deep-research"), ("medium",)),
+    (re.compile(r"gpt-\d[.\d]*-pro"), ("medium", "high", "xhigh")),
+    (re.compile(r"o\d|codex-|computer-use|gpt-5(\.1)?-codex(?!-max)"), ("low", "medium", "high")),
+    (re.compile(r"gpt-[\d.]+-codex"), ("low", "medium", "high", "xhigh")),
+    (re.compile(r"gpt-5(?!\.\d)"), ("minimal", "low", "medium", "high")),
+    (re.compile(r"gpt-5\.1"), ("none", "low", "medium", "high")),
+)
+"""The efforts that models accept; all others accept those of the newest."""
+
+_NEWEST_LEVELS = ("none", "low", "medium", "high", "xhigh")
 
 _SAMPLING = (
     "temperature",
@@ -71,3 +102,28 @@ def _refused(name: str, effort: Any) -> tuple[str, ...]:
     if _SAMPLING_WITHOUT_EFFORT.match(name) and effort not in (None, "none"):
         return _SAMPLING
     return _EFFORTS if _NO_REASONING.match(name) else ()
+
+
+def is_responses_only(model: str) -> bool:
+    """Return whether *model* has the Responses API and no chat."""
+    return bool(_RESPONSES_ONLY.match(_bare(model)))
+
+
+def refuses_tools_in_chat(model: str) -> bool:
+    """Return whether *model* reasons in a chat only if there are no functions."""
+    return bool(_TOOLS_IN_RESPONSES.match(_bare(model)))
+
+
+def reasons(model: str) -> bool:
+    """Return whether *model* is known to reason."""
+    return bool(_REASONS.match(_bare(model)))
+
+
+def effort(model: str, level: str) -> str | None:
+    """Return the effort nearest to *level* that *model* accepts, None if it does not reason."""
+    if not reasons(model):
+        return None
+    name = _bare(model)
+    accepted = next((them for pattern, them in _LEVELS if pattern.match(name)), _NEWEST_LEVELS)
+    order = efforts.LEVELS.index
+    return min(accepted, key=lambda each: abs(order(each) - order(level)))

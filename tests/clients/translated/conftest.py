@@ -11,6 +11,7 @@ import pytest
 from testing import wires
 from testing.gateway import Gateway
 from testing.gateway import config_for
+from testing.gateway import deployment
 from testing.upstream import Upstream
 
 
@@ -20,6 +21,9 @@ def _config(up: Upstream) -> dict[str, Any]:
     azure = {"model": "azure/gpt-eu", "api_base": up.url, "api_key": "azure-key"}
     config["model_list"] += wires.deployments(up)
     config["model_list"].append({"model_name": "azure", "litellm_params": azure})
+    pro = {**azure, "model": "azure/responses/my-pro"}
+    config["model_list"].append({"model_name": "azure-pro", "litellm_params": pro})
+    config["model_list"] += [deployment(name, up.url) for name in ("o3-pro", "gpt-5.5")]
     return {**config, "router_settings": {"num_retries": 0}}
 
 

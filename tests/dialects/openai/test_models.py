@@ -64,3 +64,55 @@ def test_an_effort_reaches_models_that_reason(model: str, kept: bool) -> None:
     got = models.adapted({"reasoning_effort": "low", "verbosity": "low"}, model)
 
     assert got == ({"reasoning_effort": "low", "verbosity": "low"} if kept else {})
+
+
+@pytest.mark.parametrize(
+    ("model", "only"),
+    [
+        ("o1-pro o3-pro-2025-06-10 openai/o3-pro", True),
+        ("o3-deep-research o4-mini-deep-research-2025-06-26", True),
+        ("gpt-5-pro gpt-5.2-pro gpt-5.5-pro-2026-04-23", True),
+        ("gpt-5-codex gpt-5.1-codex-max gpt-5.3-codex codex-mini-latest", True),
+        ("computer-use-preview gpt-6-cyber gpt-rosalind-research gpt-6-rosalind", True),
+        ("gpt-4o gpt-5 gpt-5.5 o3 o3-mini gpt-5-chat-latest my-deployment", False),
+        ("gpt-4o-search-preview gpt-6.2-astra ft:gpt-4.1:org::pro", False),
+    ],
+)
+def test_models_without_a_chat_are_known(model: str, only: bool) -> None:
+    assert {models.is_responses_only(name) for name in model.split()} == {only}
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"),
+    [
+        ("gpt-5.4 gpt-5.4-mini gpt-5.5-2026-04-23 gpt-5.6-terra gpt-5.10 gpt-6 GPT-6.1", True),
+        ("gpt-5 gpt-5-mini gpt-5.1 gpt-5.3-chat-latest gpt-5.4-chat-latest o3 gpt-4o x", False),
+    ],
+)
+def test_models_that_refuse_tools_beside_reasoning_are_known(model: str, refused: bool) -> None:
+    assert {models.refuses_tools_in_chat(name) for name in model.split()} == {refused}
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "sent"),
+    [
+        ("gpt-4o", "high", None),
+        ("gpt-5-chat-latest", "high", None),
+        ("o3", "minimal", "low"),
+        ("o3", "max", "high"),
+        ("gpt-5-pro", "low", "high"),
+        ("gpt-5.2-pro", "low", "medium"),
+        ("o3-deep-research", "high", "medium"),
+        ("gpt-5-codex", "xhigh", "high"),
+        ("gpt-5.1-codex-max", "xhigh", "xhigh"),
+        ("gpt-5.3-codex", "none", "low"),
+        ("gpt-5-mini", "none", "minimal"),
+        ("gpt-5.1", "minimal", "none"),
+        ("gpt-5.5", "max", "xhigh"),
+        ("gpt-6", "none", "none"),
+    ],
+)
+def test_an_effort_becomes_the_nearest_that_a_model_takes(
+    model: str, level: str, sent: str | None
+) -> None:
+    assert models.effort(model, level) == sent
