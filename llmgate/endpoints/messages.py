@@ -5,10 +5,8 @@ Source: https://platform.claude.com/docs/en/api/messages
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 from flask import Blueprint
 from flask import Response
@@ -20,7 +18,6 @@ from llmgate.accounting import token_estimate
 from llmgate.codecs import sse
 from llmgate.contract import Body
 from llmgate.contract import Event
-from llmgate.contract import Reply
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
@@ -52,9 +49,10 @@ def create() -> Response:
     """Create a message, whole or streamed."""
     gate, meter = common.gate(), common.meter()
     body = _with_headers(common.body("messages", None))
+    front = _front(body["model"])
     if body.get("stream"):
-        return common.flowing(dispatch.stream(gate, "messages", body, meter, FRONT, _written_error))
-    return common.whole(dispatch.complete(gate, "messages", body, meter, FRONT))
+        return common.flowing(dispatch.stream(gate, "messages", body, meter, front, _written_error))
+    return common.whole(dispatch.complete(gate, "messages", body, meter, front))
 
 
 @routes.route(blueprint, [f"{path}/count_tokens" for path in _PATHS], methods=["POST"])
@@ -100,18 +98,9 @@ def _chat(body: Body) -> Body:
         ) from error
 
 
-def _message(reply: Reply) -> Mapping[str, Any]:
-    """Return a chat *reply* as a message of the model that gave it."""
-    return front_wire.message_from_chat(reply, str(reply.get("model") or ""))
-
-
-def _events(chunks: Iterator[Event]) -> Iterator[bytes]:
-    """Yield a chat's *chunks* as Anthropic's events, of the model that the first one names."""
-    first = next(filter(None, chunks), None)
-    if first is None:
-        return
-    model = str(first.get("model") or "")
-    for event in front_wire.message_events(itertools.chain((first,), chunks), model):
+def _events(model: str, chunks: Iterator[Event]) -> Iterator[bytes]:
+    """Yield a chat's *chunks* as Anthropic's events, of a message of *model*."""
+    for event in front_wire.message_events(chunks, model):
         yield sse.encoded(event, event["type"]) if event else b""
 
 
@@ -120,4 +109,11 @@ def _written_error(error: errors.GateError) -> bytes:
     return sse.encoded(front_wire.error_body(error), "error")
 
 
-FRONT = Front("chat", _chat, _message, _events, upstream_chat.adapted)
+def _front(model: str) -> Front:
+    """Return Messages over chat. Its messages name the *model* that was requested.
+
+    Claude Code returns signatures only in a conversation of one model: of a message that names
+    another one it drops the thinking, and with it what Google and others want back.
+    """
+    reply = partial(front_wire.message_from_chat, model=model)
+    return Front("chat", _chat, reply, partial(_events, model), upstream_chat.adapted)

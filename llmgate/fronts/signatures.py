@@ -16,9 +16,10 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.dialects.anthropic import native
 from llmgate.dialects.openai import chat as openai_chat
 
-PREFIX = "llmgate:"
+PREFIX = native.FOREIGN
 """How the text begins: no provider's own signature does."""
 
 _CALLS = "calls"

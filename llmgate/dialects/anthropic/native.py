@@ -6,7 +6,6 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,9 @@ from llmgate.contract import Body
 from llmgate.dialects.anthropic import betas as anthropic_betas
 
 _THINKING = ("thinking", "redacted_thinking")
-_FOREIGN = base64.b64encode(b"llmgate.")[:10].decode()
-"""How signatures begin that the gate made for thinking of other models."""
+FOREIGN = "llmgate:"
+"""How signatures begin that the gate made for thinking of other models: no signature of Claude's
+does."""
 
 _BILLING = "x-anthropic-billing-header:"
 """A line of Claude Code's for Anthropic alone: it differs in each request, and AWS refuses it."""
@@ -50,7 +50,7 @@ def _is_foreign(block: Any) -> bool:
     if not isinstance(block, Mapping) or block.get("type") not in _THINKING:
         return False
     proof = block.get("data" if block["type"] == "redacted_thinking" else "signature")
-    return not proof or str(proof).startswith(_FOREIGN)
+    return not proof or str(proof).startswith(FOREIGN)
 
 
 def _own(turn: Mapping[str, Any]) -> dict[str, Any]:

@@ -245,7 +245,7 @@ class TestOverChat:
         assert (got.role, got.stop_reason, got.model) == (
             "assistant",
             "end_turn",
-            "gpt-4o-2024-08-06",
+            "gpt-4o",
         )
         assert [block.model_dump(exclude_unset=True) for block in got.content] == [
             {"type": "text", "text": "Moin"}

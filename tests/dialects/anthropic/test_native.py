@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 
 from llmgate.dialects.anthropic import native
+from llmgate.fronts import signatures
 
 MARK = {"type": "ephemeral"}
 SCOPED = {"type": "ephemeral", "scope": "global"}
 USER = {"role": "user", "content": "hi"}
-FOREIGN = base64.b64encode(b"llmgate.{}").decode()
+FOREIGN = signatures.sealed({"reasoning_details": []})
 
 
 def text(words: str, **more: Any) -> dict[str, Any]:
