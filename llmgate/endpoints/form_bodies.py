@@ -17,6 +17,7 @@ from llmgate import errors
 from llmgate.contract import Body
 from llmgate.contract import Upload
 from llmgate.endpoints import common
+from llmgate.endpoints import content_coding
 from llmgate.endpoints import json_bodies
 from llmgate.endpoints import spooled_bodies
 from llmgate.schema import parameters
@@ -34,7 +35,7 @@ def body(schema: str, model: str | None, files: Iterable[str], default_model: st
     Fields that repeat are lists; uploads are `Upload`s. Raises InvalidRequest, TooLarge,
     UnsupportedMedia.
     """
-    json_bodies.refuse_compression()
+    content_coding.refuse()
     if request.mimetype != "multipart/form-data":
         raise errors.UnsupportedMedia(
             "This endpoint expects a form with files; send Content-Type: multipart/form-data."

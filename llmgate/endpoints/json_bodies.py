@@ -13,6 +13,7 @@ from gunicorn.http.errors import ParseException
 from llmgate import errors
 from llmgate.codecs import json_limits
 from llmgate.contract import Body
+from llmgate.endpoints import content_coding
 
 DEEPEST = 100
 """The maximum nesting depth of a body."""
@@ -71,17 +72,25 @@ def _read(data: bytes) -> Any:
     return found
 
 
-def refuse_compression() -> None:
-    """Raise UnsupportedMedia for a compressed request body."""
-    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise errors.UnsupportedMedia(
-            "Unsupported Content-Encoding; send the request body uncompressed."
-        )
-
-
 def _bytes(limit: int) -> bytes:
-    """Return the request's body; raises TooLarge above *limit* bytes, chunked ones too."""
-    refuse_compression()
+    """Return the request's body, decompressed; raises TooLarge above *limit* bytes."""
+    coding = content_coding.name()
+    data = _received(limit)
+    return data if coding is None else _decompressed(data, coding, limit)
+
+
+def _decompressed(data: bytes, coding: str, limit: int) -> bytes:
+    """Return what *data* decompresses to; raises TooLarge above *limit* bytes, InvalidRequest."""
+    found = bytearray()
+    for piece in content_coding.decoded([data], coding, too_large(limit)):
+        found += piece
+        if len(found) > limit:
+            raise too_large(limit)
+    return bytes(found)
+
+
+def _received(limit: int) -> bytes:
+    """Return the request's body as it was sent; raises TooLarge above *limit* bytes."""
     length = request.content_length
     if length is not None and length > limit:
         raise too_large(limit)

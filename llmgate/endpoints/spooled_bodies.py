@@ -15,6 +15,7 @@ from flask import request
 from gunicorn.http.errors import ParseException
 
 from llmgate import errors
+from llmgate.endpoints import content_coding
 from llmgate.endpoints import json_bodies
 
 _IN_MEMORY = 256 * 1024  # bytes of a body that are kept off the disk
@@ -73,23 +74,34 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
     Raises TooLarge above *limit* bytes, UnsupportedMedia, RequestTimeout, InvalidRequest, and
     StorageFailed.
     """
-    json_bodies.refuse_compression()
+    coding = content_coding.name()
     length = request.content_length
     if length is not None and length > limit:
         raise json_bodies.too_large(limit)
     if length is None and "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
         return b""
     file = temporary_file(in_memory)
+    blocks = _received(limit, length)
+    if coding is not None:
+        blocks = content_coding.decoded(blocks, coding, json_bodies.too_large(limit))
     size = 0
-    for block in _blocks(limit + 1 if length is None else length):
-        file.write(block)
+    for block in blocks:
         size += len(block)
-    if size > limit:
-        raise json_bodies.too_large(limit)
-    if length is not None and size < length:
-        raise errors.InvalidRequest("The request body is shorter than Content-Length.")
+        if size > limit:
+            raise json_bodies.too_large(limit)
+        file.write(block)
     file.seek(0)
     return file.read() if size <= in_memory else Spool(file, size)
+
+
+def _received(limit: int, length: int | None) -> Iterator[bytes]:
+    """Yield the body as it was sent; raises InvalidRequest if it is shorter than *length*."""
+    size = 0
+    for block in _blocks(limit + 1 if length is None else length):
+        size += len(block)
+        yield block
+    if length is not None and size < length:
+        raise errors.InvalidRequest("The request body is shorter than Content-Length.")
 
 
 class StorageFailed(errors.GateError):

@@ -312,8 +312,8 @@ def test_what_is_called_something_else_is_refused(
     assert upstream.requests == []
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "GZIP"])
-def test_a_compressed_body_is_refused(client: FlaskClient, upstream: Upstream, coding: str) -> None:
+@pytest.mark.parametrize("coding", ["br", "compress", "gzip, identity", "BR"])
+def test_an_unknown_coding_is_refused(client: FlaskClient, upstream: Upstream, coding: str) -> None:
     got = posted(client, asks(), Content_Encoding=coding)
 
     assert failed(got) == MEDIA
