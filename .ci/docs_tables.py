@@ -111,7 +111,8 @@ def _rank(row: Row) -> int:
 def _routes(app: Flask) -> Iterator[Row]:
     found: dict[tuple[str, str], list[str]] = {}
     for rule in app.url_map.iter_rules():
-        if rule.endpoint.startswith("resources."):  # they have a table of their own
+        # resources have a table of their own, pages their own document
+        if rule.endpoint.startswith(("resources.", "dashboard.")):
             continue
         for method in sorted(rule.methods & {"GET", "POST", "DELETE", "PUT", "PATCH"}):
             found.setdefault((rule.endpoint, method), []).append(rule.rule)

@@ -16,6 +16,7 @@ from llmgate import config
 from llmgate.access import assembly
 from llmgate.accounting import request_log
 from llmgate.config import deployments
+from llmgate.dashboard import registration
 from llmgate.endpoints import admin_keys
 from llmgate.endpoints import admin_teams
 from llmgate.endpoints import audio
@@ -190,4 +191,5 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     passthrough.register(app, settings.resource_deployments.targets)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    registration.register(app, settings, warnings(settings))
     return app

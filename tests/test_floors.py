@@ -37,6 +37,8 @@ ALLOWED = {
     "server": "errors accounting inbound upstream",
     "endpoints": """contract errors version access accounting codecs config dialects fronts
     inbound pipeline providers routing schema storage trust""",
+    "dashboard": """contract errors version access accounting codecs config endpoints inbound
+    pipeline providers routing schema storage trust""",
     "llmstudio": """contract errors accounting dialects endpoints inbound pipeline
     providers routing schema storage trust""",
 }
@@ -46,8 +48,8 @@ ASSEMBLY = "__init__ __main__ access_cli cli config_cli gunicorn_conf app".split
 """What puts the program together: it may import everything, and nothing else imports it."""
 
 USERS = {
-    "flask": "endpoints llmstudio __init__ app server.warmup",
-    "werkzeug": "endpoints llmstudio __init__ server.warmup",
+    "flask": "dashboard endpoints llmstudio __init__ app server.warmup",
+    "werkzeug": "dashboard endpoints llmstudio __init__ server.warmup",
     "click": "access_cli cli config_cli",
     "gunicorn": "server endpoints",
     "requests": "upstream",

@@ -65,6 +65,15 @@ class InFlight:
             _LENGTH.pack_into(self._memory, self._start + slot * _SIZE, 0)
             self._free.append(slot)
 
+    def running(self) -> int:
+        """Return how many requests the workers are answering."""
+        found = 0
+        for start in range(0, _WORKERS * _REGION, _REGION):
+            (highest,) = _LENGTH.unpack_from(self._memory, start)
+            for slot in range(1, highest + 1):
+                found += _LENGTH.unpack_from(self._memory, start + slot * _SIZE)[0] > 0
+        return found
+
     def lost(self, age: int) -> Iterator[dict[str, Any]]:
         """Yield and remove the requests that the worker of *age*, which has ended, left behind."""
         start = age % _WORKERS * _REGION

@@ -55,6 +55,7 @@ class Settings(NamedTuple):
     )
     access: assembly.Settings = assembly.Settings()
     web: web_settings.Web = web_settings.Web()
+    dashboard: bool = True
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # warnings for `--check` alone
 
@@ -169,6 +170,7 @@ def _settings(
         access=problems.attempt(
             lambda: access_settings.load(litellm, own, environ), assembly.Settings()
         ),
+        dashboard=own.get("dashboard") is not False,
     )
 
 

@@ -36,6 +36,22 @@ def public(view: View) -> View:
     return view
 
 
+def login(view: View) -> View:
+    """Return *view*, marked as a page: the dashboard checks its login, and the log has no line."""
+    view.auth = "login"  # type: ignore[attr-defined]
+    return view
+
+
+def metered_login(view: View) -> View:
+    """Return *view*, marked as a request to a model from a page: logged as those of the API."""
+    view.auth = "metered_login"  # type: ignore[attr-defined]
+    return view
+
+
+QUIET = ("public", "login")
+"""Views whose answers are neither counted nor logged, unless they are errors."""
+
+
 def admin(view: View) -> View:
     """Return *view*, marked as one that only the master key may call."""
     view.admin = True  # type: ignore[attr-defined]
@@ -51,6 +67,8 @@ def access() -> Access:
 def check_key(master_digest: bytes | None, view: View | None) -> None:
     """Raise Unauthorized or Forbidden if the client's key is missing, wrong, or not enough."""
     is_admin = getattr(view, "admin", False)
+    if getattr(view, "auth", "key") == "metered_login":
+        return
     if master_digest is None and is_admin:
         raise errors.Forbidden(
             "Management needs a master key: set LLMGATE_MASTER_KEY, restart, and send it.",

@@ -165,7 +165,7 @@ def register(app: Flask, given: config.Settings) -> None:
             return Response(status=204)
         loop_guard.check(request.environ.get(_VIA), instance)
         view = app.view_functions.get(request.endpoint or "")
-        if getattr(view, "auth", "key") != "public":
+        if getattr(view, "auth", "key") not in auth.QUIET:
             if method == "POST":
                 admission_control.acquire(noted)
             auth.check_key(digest, view)
@@ -178,7 +178,7 @@ def register(app: Flask, given: config.Settings) -> None:
         status = response.status_code
         quiet = (
             status < 400
-            and getattr(app.view_functions.get(request.endpoint or ""), "auth", "") == "public"
+            and getattr(app.view_functions.get(request.endpoint or ""), "auth", "") in auth.QUIET
         )
         if not quiet:
             response.call_on_close(lambda: over(noted, status))

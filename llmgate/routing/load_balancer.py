@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.accounting.records import Entry
@@ -23,6 +24,15 @@ from llmgate.storage.counters import Store
 from llmgate.trust import client_credentials
 
 _RESERVE = 4  # threads of a worker that a single upstream cannot use
+
+
+class State(NamedTuple):
+    """How a deployment is now."""
+
+    cooldown: float  # seconds that remain; 0: it is used
+    running: int  # requests in progress, of this process
+    requests: int  # in the last minute, of all workers; counted where there is a limit
+    tokens: int
 
 
 class LoadBalancer:
@@ -96,6 +106,12 @@ class LoadBalancer:
         self._limits.record(entry)
         self._cooldown.record(entry)
         self._strategy.record(entry)
+
+    def state(self, deployment: Deployment) -> State:
+        """Return how *deployment* is now."""
+        requests, tokens = self._limits.counts(deployment)
+        wait, running = self._cooldown.wait(deployment), self._limits.busy(deployment)
+        return State(wait, running, requests, tokens)
 
     def _rate_limited(self, waits: Sequence[float]) -> errors.RateLimited:
         """Return the error for a request without a free deployment."""

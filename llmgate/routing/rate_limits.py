@@ -85,12 +85,16 @@ class Limits:
         """Return the number of requests in progress at *deployment*, of this process."""
         return self._busy.get(deployment.id, 0)
 
+    def counts(self, deployment: Deployment) -> tuple[int, int]:
+        """Return the requests and tokens of *deployment* in the last minute, where counted."""
+        return self._store.used(deployment.id, self._clock())
+
     def used(self, deployment: Deployment) -> float:
         """Return the share of its limits that *deployment* has used in the last minute.
 
         Without a limit, the tokens as a share of one million.
         """
-        requests, tokens = self._store.used(deployment.id, self._clock())
+        requests, tokens = self.counts(deployment)
         most = limits_of(deployment)
         share = tokens / (most.tokens or 1_000_000)
         return max(share, requests / most.requests) if most.requests else share
