@@ -290,4 +290,7 @@ class Row(NamedTuple):
     text_only: bool = False  # its embeddings take no token ids
     models_path: str = "/models"  # where it lists its models; empty: it does not
     messages: MessageRules = MessageRules()
+    # its Responses API: unknown, requests alone, or stored responses as well. It is used for
+    # deployments whose `model_info` has it: many refuse tools that chat translates
+    responses: Literal["", "create", "stored"] = ""
     docs: str = ""  # the page that documents what it accepts

@@ -60,8 +60,8 @@ _ROUTES = {"azure": ("o_series/", "gpt5_series/")}
 """Routes that LiteLLM has before a provider's models; here they change nothing."""
 
 _RESPONSES_ROUTE = "responses/"
-_RESPONSES = ("azure", "openai")
-"""Providers whose models may have the route of the Responses API in LiteLLM: their chat uses it."""
+_RESPONSES = ("azure", "openai", *(name for name, row in ROWS.items() if row.responses))
+"""Providers whose models may have the route of the Responses API: their chat goes through it."""
 
 _MEANT = {"google": "gemini/<model> or vertex_ai/<model>", "custom": "custom_openai/<model>"}
 """Corrections for prefixes that are used by mistake."""
@@ -90,7 +90,7 @@ def serving(deployment: Deployment) -> Provider:
 def has_responses_route(model: str) -> bool:
     """Return whether a *model* string sends chat through the Responses API."""
     prefix, _, rest = model.partition("/")
-    return prefix in _RESPONSES and rest.startswith(_RESPONSES_ROUTE)
+    return _ALIASES.get(prefix, prefix) in _RESPONSES and rest.startswith(_RESPONSES_ROUTE)
 
 
 def split(model: str, settings: Collection[str] = ()) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from llmgate.providers import credentials
 from llmgate.providers import listings
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
+from llmgate.providers.openai import with_optional_responses
 from llmgate.schema import parameters
 
 
@@ -32,8 +33,11 @@ def provider(name: str, row: Row) -> Provider:
         given = str(settings.get("api_base") or row.base_url).rstrip("/")
         return given + row.base_path if _is_bare(given) else given
 
+    def responses_url(deployment: Deployment) -> str:
+        return f"{deployment.api_base}{openai_wire.path('responses')}"
+
     optional_key = () if row.key_env else (f"{name.upper()}_API_KEY",)
-    return Provider(
+    made = Provider(
         name=name,
         base_url=base_url,
         authorize=credentials.bearer(row.key_env),
@@ -45,6 +49,9 @@ def provider(name: str, row: Row) -> Provider:
         },
         listing=listings.openai(row.models_path) if row.models_path else None,
     )
+    if "chat" not in made.operations:
+        return made
+    return with_optional_responses(made, responses_url, row.responses == "stored")
 
 
 def _is_bare(base: str) -> bool:

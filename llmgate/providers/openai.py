@@ -91,11 +91,11 @@ def operation(name: str, build: Build, params: frozenset[str] | None = None) -> 
 def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
     """Return the operations of the Responses API, which is at the *url* of a deployment.
 
-    `stored_responses` asks for what is kept there: `method`, and a `path` below the API's own.
+    `stored_responses` requests what is kept there: `method`, and a `path` below the API's own.
     """
 
     def call(body: Body, deployment: Deployment) -> Call:
-        return openai_wire.json_call(url(deployment), {**body, "model": deployment.model})
+        return call_to(url(deployment), "responses", body, deployment)
 
     def stored(body: Body, deployment: Deployment) -> Call:
         return Call(body["method"], f"{url(deployment)}/{body['path']}", {})
@@ -148,6 +148,35 @@ def with_responses(provider: Provider, url: Callable[[Deployment], str]) -> Prov
         return some_over if is_mixed else provider
 
     return provider._replace(for_model=for_model)
+
+
+def with_optional_responses(
+    provider: Provider, url: Callable[[Deployment], str], is_stored: bool
+) -> Provider:
+    """Return *provider* with the Responses API for deployments whose `model_info` has it.
+
+    That is `/v1/responses` in `supported_endpoints`; for `mode: responses`, and where chat is not
+    among the endpoints, chat goes through it, too. *is_stored*: responses are kept there.
+    """
+    own = responses(url)
+    native = {name: it for name, it in own.items() if is_stored or name == "responses"}
+    beside = provider._replace(operations={**provider.operations, **native})
+    chat = {"chat": chat_over_responses(url)}
+    others = {name: it for name, it in provider.operations.items() if name != "completions"}
+    instead = provider._replace(operations={**others, **native, **chat})
+
+    def for_model(deployment: Deployment) -> Provider:
+        info = deployment.info
+        endpoints = info.get("supported_endpoints") or ()
+        has_responses = "/v1/responses" in endpoints
+        if info.get("mode") == "responses" or (has_responses and _CHAT_PATH not in endpoints):
+            return instead
+        return beside if has_responses else provider
+
+    return provider._replace(for_model=for_model)
+
+
+_CHAT_PATH = "/v1/chat/completions"
 
 
 def needs_responses(body: Body) -> bool:

@@ -55,7 +55,8 @@ _MISTRAL = Row(
     ),
     docs="https://docs.mistral.ai/api/endpoint/chat",
 )
-_OWN = Row(base_url="", operations=(*_ALL, "rerank"), messages=MessageRules(cache_marks=True))
+_MARKED = MessageRules(cache_marks=True)
+_OWN = Row("", operations=(*_ALL, "rerank"), messages=_MARKED, responses="stored")
 
 ROWS: Mapping[str, Row] = {
     "ai21": Row("https://api.ai21.com/studio/v1", ("AI21_API_KEY",)),
@@ -82,7 +83,7 @@ ROWS: Mapping[str, Row] = {
         operations=("chat", "embeddings"),
         rename=_MAX_TOKENS,
         text_only=True,
-        messages=MessageRules(cache_marks=True),
+        messages=_MARKED,
         docs="https://www.alibabacloud.com/help/en/model-studio/context-cache",
     ),
     "deepinfra": Row(
@@ -133,6 +134,7 @@ ROWS: Mapping[str, Row] = {
             reasoning=None,
             members=frozenset({"role", "content", "tool_calls", "tool_call_id", "name"}),
         ),
+        responses="create",  # https://console.groq.com/docs/responses-api
         docs="https://console.groq.com/docs/api-reference",
     ),
     "heroku": Row(
@@ -148,6 +150,7 @@ ROWS: Mapping[str, Row] = {
         "",
         base_env=("HOSTED_VLLM_API_BASE",),
         operations=(*_TEXT, "transcriptions", "translations", "rerank"),
+        responses="stored",  # https://docs.vllm.ai/en/v0.32.0/serving/online_serving/
         docs="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
     ),
     "huggingface": Row(
@@ -175,7 +178,11 @@ ROWS: Mapping[str, Row] = {
     ),
     "llamafile": Row("http://127.0.0.1:8080/v1", operations=_TEXT, rename=_MAX_TOKENS),
     "lm_studio": Row(
-        "http://localhost:1234/v1", operations=_TEXT, rename=_MAX_TOKENS, text_only=True
+        "http://localhost:1234/v1",
+        operations=_TEXT,
+        rename=_MAX_TOKENS,
+        text_only=True,
+        responses="create",  # https://lmstudio.ai/blog/lmstudio-v0.3.29
     ),
     "meta_llama": Row("https://api.llama.com/compat/v1", ("LLAMA_API_KEY",)),
     "mistral": _MISTRAL,
@@ -212,6 +219,7 @@ ROWS: Mapping[str, Row] = {
         rename=_MAX_TOKENS,
         base_path="/v1",
         text_only=True,
+        responses="create",  # https://docs.ollama.com/api/openai-compatibility (0.13.3 and later)
     ),
     "openai_like": _OWN,
     "openrouter": Row(
@@ -219,6 +227,7 @@ ROWS: Mapping[str, Row] = {
         ("OPENROUTER_API_KEY",),
         operations=_TEXT,
         messages=_GATEWAY,
+        responses="create",  # https://openrouter.ai/docs/client-sdks/typescript/sdks/responses/README
         docs="https://openrouter.ai/docs/guides/best-practices/reasoning-tokens",
     ),
     "perplexity": Row(
@@ -279,5 +288,10 @@ ROWS: Mapping[str, Row] = {
         text_only=True,
     ),
     "wandb": Row("https://api.inference.wandb.ai/v1", ("WANDB_API_KEY",)),
-    "xai": Row("https://api.x.ai/v1", ("XAI_API_KEY",), operations=("chat", "images_generations")),
+    "xai": Row(
+        "https://api.x.ai/v1",
+        ("XAI_API_KEY",),
+        operations=("chat", "images_generations"),
+        responses="stored",  # https://docs.x.ai/developers/model-capabilities/text/comparison
+    ),
 }

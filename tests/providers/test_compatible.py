@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmgate import errors
+from llmgate import providers
 from llmgate.codecs.multipart import Form
 from llmgate.contract import Call
 from llmgate.contract import Deployment
@@ -198,3 +199,44 @@ def test_an_address_is_completed(name: str, given: str | None, wanted: str) -> N
 )
 def test_an_address_may_come_from_the_environment(name: str, variables: tuple[str, ...]) -> None:
     assert PROVIDERS[name].env["api_base"] == variables
+
+
+CHAT_PATH, RESPONSES_PATH = "/v1/chat/completions", "/v1/responses"
+
+
+@pytest.mark.parametrize(
+    ("info", "has_responses", "is_chat_over"),
+    [
+        ({}, False, False),
+        ({"mode": "chat"}, False, False),
+        ({"supported_endpoints": [CHAT_PATH]}, False, False),
+        ({"supported_endpoints": [CHAT_PATH, RESPONSES_PATH]}, True, False),
+        ({"supported_endpoints": [RESPONSES_PATH]}, True, True),
+        ({"mode": "responses"}, True, True),
+    ],
+)
+@pytest.mark.parametrize("name", ["xai", "ollama", "deepseek"])
+def test_the_responses_api_is_used_where_the_deployment_has_it(
+    name: str, info: Any, has_responses: bool, is_chat_over: bool
+) -> None:
+    deployment = Deployment("g", name, "m", "https://x/v1", info=info)
+
+    found = providers.serving(deployment).operations
+
+    assert ("responses" in found) is has_responses
+    assert found["chat"].passthrough is not is_chat_over
+    assert ("stored_responses" in found) is (has_responses and name == "xai")
+
+
+def test_a_response_is_requested_below_the_base() -> None:
+    info = {"mode": "responses"}
+    deployment = Deployment("g", "xai", "grok-4", "https://x/v1", info=info)
+    found = providers.serving(deployment).operations
+    body = {"model": "g", "messages": [{"role": "user", "content": "hi"}]}
+
+    native = found["responses"].build({"model": "g", "input": "hi"}, deployment)
+    chat = found["chat"].build({**body, "reasoning_effort": "high"}, deployment)
+
+    assert native.url == chat.url == "https://x/v1/responses"
+    assert json.loads(native.data) == {"model": "grok-4", "input": "hi"}  # type: ignore[arg-type]
+    assert json.loads(chat.data)["reasoning"] == {"effort": "high"}  # type: ignore[arg-type]

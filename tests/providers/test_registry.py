@@ -100,7 +100,7 @@ def test_a_model_string_without_a_provider_is_refused_with_what_to_write(
 
 
 def test_a_deployment_is_served_by_its_provider() -> None:
-    assert providers.serving(Deployment("g", "groq", "m", "https://x")) is PROVIDERS["groq"]
+    assert providers.serving(Deployment("g", "jina_ai", "m", "https://x")) is PROVIDERS["jina_ai"]
 
 
 def test_a_model_may_have_a_provider_of_its_own_behind_the_name() -> None:
@@ -117,7 +117,8 @@ def test_a_model_may_have_a_provider_of_its_own_behind_the_name() -> None:
     ("model", "found"),
     [
         ("openai/gpt-4o", False),
-        ("groq/responses/x", False),
+        ("deepseek/responses/x", False),
+        ("groq/responses/x", True),
         ("openai/responses/o3-pro", True),
         ("azure/responses/o3-pro", True),
     ],

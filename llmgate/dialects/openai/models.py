@@ -54,6 +54,7 @@ _LEVELS = (
 """The efforts that models accept; all others accept those of the newest."""
 
 _NEWEST_LEVELS = ("none", "low", "medium", "high", "xhigh")
+_ANY_LEVELS = efforts.LEVELS[:-1]  # of models that are unknown here
 
 _SAMPLING = (
     "temperature",
@@ -121,9 +122,10 @@ def reasons(model: str) -> bool:
 
 def effort(model: str, level: str) -> str | None:
     """Return the effort nearest to *level* that *model* accepts, None if it does not reason."""
-    if not reasons(model):
-        return None
     name = _bare(model)
-    accepted = next((them for pattern, them in _LEVELS if pattern.match(name)), _NEWEST_LEVELS)
+    if _NO_REASONING.match(name) or "-chat" in name:
+        return None
+    others = _NEWEST_LEVELS if reasons(model) else _ANY_LEVELS
+    accepted = next((them for pattern, them in _LEVELS if pattern.match(name)), others)
     order = efforts.LEVELS.index
     return min(accepted, key=lambda each: abs(order(each) - order(level)))

@@ -110,6 +110,8 @@ def test_models_that_refuse_tools_beside_reasoning_are_known(model: str, refused
         ("gpt-5.1", "minimal", "none"),
         ("gpt-5.5", "max", "xhigh"),
         ("gpt-6", "none", "none"),
+        ("my-deployment", "minimal", "minimal"),
+        ("xai/grok-4", "max", "xhigh"),
     ],
 )
 def test_an_effort_becomes_the_nearest_that_a_model_takes(
