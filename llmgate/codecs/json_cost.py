@@ -23,6 +23,7 @@ _COSTS = ((b"[", 88), (b"{", 184), (b",", 40), (b":", 110), (b'"', 30))
 """Bytes that CPython allocates per character of the structure: a list, a dict, an item, a member
 (with its key), half a string. Measured by tests/codecs/test_json_cost.py."""
 
+_MAX_COST = max(cost for _, cost in _COSTS)
 _STRUCTURE = b'"[]{},:'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
 _STEPS = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1), **dict.fromkeys(b",:", 0)}
@@ -42,7 +43,8 @@ def exceeds(data: bytes, max_memory: int, max_depth: int) -> bool:
 
     *data* need not be valid JSON.
     """
-    is_small = _memory(data) + 2 * len(data) <= max_memory
+    has_room = len(data) * (_MAX_COST + 2) <= max_memory
+    is_small = has_room or _memory(data) + 2 * len(data) <= max_memory
     if is_small and data.count(b"[") + data.count(b"{") <= max_depth:
         return False
     memory, depth = 2 * len(data), 0

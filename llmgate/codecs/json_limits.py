@@ -15,7 +15,7 @@ _AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
 
 def exceeds_values(data: bytes, most: int) -> bool:
     """Return whether *data* has more than *most* arrays, objects and commas outside strings."""
-    return _count(data) > most and _count(_STRING.sub(b"", data)) > most
+    return len(data) > most and _count(data) > most and _count(_STRING.sub(b"", data)) > most
 
 
 def exceeds_depth(data: bytes, most: int) -> bool:

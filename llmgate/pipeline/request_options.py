@@ -28,6 +28,13 @@ HEADERS: Mapping[str, str] = {
 }
 """Headers and the members of a body that they stand for."""
 
+_MEMBERS = frozenset(
+    """num_retries max_retries timeout request_timeout stream_timeout disable_fallbacks fallbacks
+    context_window_fallback_dict context_window_fallbacks content_policy_fallbacks
+    max_fallbacks""".split()
+)
+"""The members of a body that are options."""
+
 _LONGEST = 3600.0  # seconds that a client may ask for
 _MOST_RETRIES = 10
 _TRUE = (True, "true", "True")
@@ -74,6 +81,8 @@ class RequestOptions(NamedTuple):
 
 def read(body: Body, model: str, settings: RouterSettings) -> RequestOptions:
     """Return the options of the request *body* for *model*; raises InvalidRequest."""
+    if _MEMBERS.isdisjoint(body) and not client_credentials.has_credentials(body):
+        return RequestOptions(settings, settings.fallbacks)
     retries = _number(body, ("num_retries", "max_retries"))
     return RequestOptions(
         settings,

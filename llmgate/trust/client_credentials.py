@@ -38,6 +38,7 @@ SECRETS = SETTINGS | NEVER | {"api_key", "user_config", "fallbacks", "api_base",
 """Members of a body that are never logged."""
 
 _ADDRESSES = ("api_base", "base_url")
+_CREDENTIALS = SETTINGS | {"api_key", *_ADDRESSES}
 _KEY = re.compile(r"[\x21-\x7e]*")
 _REFERENCE = re.compile(r"\s*(os\.environ/|oidc/)", re.I)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # of what becomes part of a host
@@ -102,7 +103,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def has_credentials(body: Body) -> bool:
     """Return whether *body* has its own key, address or settings."""
-    return any(body.get(name) for name in ("api_key", "api_base", "base_url", *SETTINGS))
+    return not _CREDENTIALS.isdisjoint(body) and any(body.get(name) for name in _CREDENTIALS)
 
 
 def applied(deployment: Deployment, body: Body, provider: Provider, allowed: Allowed) -> Deployment:
@@ -110,9 +111,6 @@ def applied(deployment: Deployment, body: Body, provider: Provider, allowed: All
 
     Raises Forbidden for those that this deployment does not accept from clients.
     """
-    for refused in provider.address_settings & body.keys():
-        if body[refused] is not None:
-            raise not_allowed(refused)
     for name in provider.address_settings & body.keys():
         if body[name] is not None:
             raise not_allowed(name)
