@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import os
 import threading
@@ -44,10 +45,9 @@ class BackgroundQueue(Generic[T]):
                 _LOGGER.error("llmgate: a queue of %d records is full; dropping", self._limit)
             self.dropped += 1
             return False
-        if self._pid != os.getpid():
-            self._start()
         self._items.append(item)
-        self._wake()
+        if self._pid == os.getpid() or self._start():
+            self._wake()
         return True
 
     def flush(self, seconds: float) -> bool:
@@ -58,16 +58,18 @@ class BackgroundQueue(Generic[T]):
             sleep(0.01)
         return not self._items and not self._busy
 
-    def _start(self) -> None:
-        """Start the thread of this process."""
+    def _start(self) -> bool:
+        """Start the thread of this process; return False if the system has none: items wait."""
         with self._starting:
             if self._pid == os.getpid():
-                return
+                return True
             native = disconnect.native("_thread")
             self._ready = native.allocate_lock()
             self._ready.acquire()
-            native.start_new_thread(self._run, ())
-            self._pid = os.getpid()
+            with contextlib.suppress(RuntimeError, MemoryError):
+                native.start_new_thread(self._run, ())
+                self._pid = os.getpid()
+            return self._pid == os.getpid()
 
     def _wake(self) -> None:
         """Let the thread look at the queue."""

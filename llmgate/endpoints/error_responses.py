@@ -17,6 +17,7 @@ from flask import request
 from werkzeug import exceptions
 
 from llmgate import errors
+from llmgate.endpoints import exhausted
 from llmgate.inbound import keepalive
 
 ErrorShape = Callable[[errors.GateError], Mapping[str, Any]]
@@ -93,7 +94,13 @@ def _http_error(error: exceptions.HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    """Return 500 for a bug of ours; the traceback is in the log."""
+    """Return 500 for a bug of ours; the traceback is in the log.
+
+    What the system has run out of is 503 or 507: it is no bug, and the log line has the cause.
+    """
+    shortage = exhausted.exhausted(error)
+    if shortage is not None:
+        return error_response(shortage)
     request_id = g.meter.request_id
     current_app.logger.error("request %s failed", request_id, exc_info=error)
     return error_response(

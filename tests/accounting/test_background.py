@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from llmgate.accounting.background import BackgroundQueue
 
 
@@ -45,3 +47,19 @@ def test_a_full_queue_is_not_waited_for_longer_than_asked() -> None:
     assert not queue.flush(0.05)
     release.set()
     assert queue.flush(10)
+
+
+def test_items_wait_until_a_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    seen: list[int] = []
+    queue = BackgroundQueue[int](seen.append)
+    with monkeypatch.context() as patched:
+        patched.setattr("_thread.start_new_thread", refuse)
+        taken = queue.put(1)
+
+    queue.put(2)
+
+    assert taken and queue.flush(10)
+    assert seen == [1, 2]

@@ -57,7 +57,7 @@ def test_a_small_upload_needs_no_disk(client: FlaskClient, upstream: Upstream) -
     upstream.plays(json_answer({"text": "Hi"}))
     data = form(1000, model="whisper-1")
 
-    got = client.post("/v1/audio/transcriptions", data=data, content_type=FORM)
+    got = client.post("/v1/audio/transcriptions", data=data, content_type=FORM, buffered=True)
 
     assert got.status_code == 200
 
@@ -66,7 +66,7 @@ def test_too_many_parts_are_not_too_many_bytes(client: FlaskClient) -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'
     data = part * 500 + b"--b--\r\n"
 
-    got = client.post("/v1/audio/transcriptions", data=data, content_type=FORM)
+    got = client.post("/v1/audio/transcriptions", data=data, content_type=FORM, buffered=True)
 
     assert got.status_code == 413
     assert got.get_json()["error"]["message"].startswith("The form has more than 100 parts")
