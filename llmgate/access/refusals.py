@@ -26,6 +26,20 @@ class KeyRefused(errors.Unauthorized):
     """The key is one of ours, and is not valid now."""
 
 
+class TooManyWrongKeys(errors.RateLimited):
+    """The client's address has sent too many keys that are not ours."""
+
+    code = "too_many_wrong_keys"
+    retry = False  # the same key stays wrong
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "Too many wrong keys have come from this address. Check your api_key; the next one is"
+            f" looked at in {math.ceil(seconds)} s.",
+            headers={"Retry-After": str(math.ceil(seconds))},
+        )
+
+
 class StoreUnavailable(errors.GateError):
     """What decides on the request cannot be read or written now."""
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 from llmgate.errors import ConfigError
 from llmgate.inbound import cors
 from llmgate.inbound import root_path
+from llmgate.trust import client_address
+
+_PROXIES = "FORWARDED_ALLOW_IPS"
+"""gunicorn's variable for the addresses of trusted proxies."""
 
 
 class Web(NamedTuple):
@@ -16,11 +20,14 @@ class Web(NamedTuple):
 
     cors: cors.Rules | None = None
     prefixes: root_path.Prefixes | None = None
+    proxies: tuple[client_address.Network, ...] = ()  # whose X-Forwarded-For counts
 
 
 def load(own: Mapping[str, Any], environ: Mapping[str, str]) -> Web:
     """Return what llmgate_settings and the environment say; raises ConfigError."""
-    return Web(_cross_origin(own.get("cors")), _prefixes(environ))
+    prefixes = _prefixes(environ)  # checks the addresses
+    proxies = environ.get(_PROXIES, client_address.DEFAULT_PROXIES)
+    return Web(_cross_origin(own.get("cors")), prefixes, client_address.parse_proxies(proxies))
 
 
 def _cross_origin(given: Mapping[str, Any] | None) -> cors.Rules | None:
@@ -43,7 +50,7 @@ def _cross_origin(given: Mapping[str, Any] | None) -> cors.Rules | None:
 def _prefixes(environ: Mapping[str, str]) -> root_path.Prefixes | None:
     """Return the prefixes that SERVER_ROOT_PATH and FORWARDED_ALLOW_IPS describe, None without."""
     root = "/" + environ.get("SERVER_ROOT_PATH", "").strip("/ ")
-    given = [each.strip() for each in environ.get("FORWARDED_ALLOW_IPS", "").split(",")]
+    given = [each.strip() for each in environ.get(_PROXIES, "").split(",")]
     proxies = tuple(filter(None, given))
     if root == "/":
         root = ""
@@ -55,7 +62,7 @@ def _prefixes(environ: Mapping[str, str]) -> root_path.Prefixes | None:
         root_path.networks(proxies)
     except ValueError as error:
         raise ConfigError(
-            f"the environment variable FORWARDED_ALLOW_IPS: {error}; list the addresses or"
+            f"the environment variable {_PROXIES}: {error}; list the addresses or"
             " networks of your proxies, or *"
         ) from None
     return root_path.Prefixes(root, proxies) if root or proxies else None

@@ -15,6 +15,7 @@ from llmgate import errors
 from llmgate.access.assembly import Access
 from llmgate.access.policy import MASTER
 from llmgate.accounting import records
+from llmgate.endpoints import wrong_keys
 from llmgate.endpoints.routes import View
 
 
@@ -89,6 +90,7 @@ def check_key(master_digest: bytes | None, view: View | None) -> None:
             " x-api-key).",
             code="missing_api_key",
         )
+    wrong_keys.count()
     raise errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
 
 
