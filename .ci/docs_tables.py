@@ -31,6 +31,7 @@ from llmgate.providers import serving  # noqa: E402
 
 sys.path.insert(0, str(ROOT / ".ci"))
 
+from docs_faults import faults  # noqa: E402
 from docs_options import Row  # noqa: E402
 from docs_options import code  # noqa: E402
 from docs_options import options  # noqa: E402
@@ -191,37 +192,6 @@ def _holds(name: str) -> str:
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return doc.partition("\n")[0]
-
-
-# -- faults
-
-
-def faults() -> str:
-    """Return the table of faults that a test injects, from the marks of the tests."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                test = f"{path.relative_to(ROOT / 'tests')}::{node.name}"
-                for fault in _marks(node):
-                    found.setdefault(fault, []).append((_claim(node.name), test))
-    rows = [
-        (fault, "<br>".join(each[0] for each in tests), "<br>".join(f"`{x[1]}`" for x in tests))
-        for fault, tests in sorted(found.items(), key=lambda item: (item[0][0], int(item[0][1:])))
-    ]
-    return table(("fault", "behaviour", "test"), rows)
-
-
-def _marks(node: ast.FunctionDef) -> Iterator[str]:
-    """Yield the faults in the decorators `pytest.mark.fault("F1", ...)` of a test."""
-    for each in node.decorator_list:
-        if isinstance(each, ast.Call) and ast.unparse(each.func) == "pytest.mark.fault":
-            yield from (ast.literal_eval(argument) for argument in each.args)
-
-
-def _claim(name: str) -> str:
-    """Return the name of a test as a sentence."""
-    return name.removeprefix("test_").replace("_", " ")
 
 
 TABLES = {

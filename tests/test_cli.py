@@ -67,6 +67,7 @@ def parsed(*args: str, **env: str) -> Mapping[str, Any]:
 # -- options
 
 
+@pytest.mark.fault("S3")
 @pytest.mark.parametrize(
     ("given", "key", "environ", "wanted"),
     [

@@ -100,6 +100,7 @@ def shapes(trap: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.fault("S5")
 @pytest.mark.parametrize("everything", [False, True])
 def test_no_key_of_ours_is_sent_to_a_clients_address(
     app_for: AppFor, ours: Upstream, upstream: Upstream, everything: bool
@@ -162,6 +163,7 @@ def test_what_is_not_allowed_says_how_to_allow_it(
     assert "allow_client_side_credentials" in got.get_json()["error"]["message"]
 
 
+@pytest.mark.fault("S4")
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "2130706433"]
 )
@@ -175,6 +177,7 @@ def test_private_addresses_are_refused(app_for: AppFor, ours: Upstream, host: st
     assert failed(routed) == (403, "permission_error", "client_address_not_allowed", "api_base")
 
 
+@pytest.mark.fault("S4")
 def test_a_name_that_changes_its_mind_is_of_no_use(
     app_for: AppFor, ours: Upstream, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +203,7 @@ def test_a_name_that_changes_its_mind_is_of_no_use(
     assert upstream.requests[0].headers["host"] == f"rebind.example:{upstream.port}"
 
 
+@pytest.mark.fault("S6")
 def test_redirects_are_not_followed(app_for: AppFor, ours: Upstream, upstream: Upstream) -> None:
     upstream.plays(answer([], status=307, headers={"location": f"{ours.url}/v1/chat"}))
     client = app_for(config(ours.url, allow_client_side_credentials=True))
@@ -210,6 +214,7 @@ def test_redirects_are_not_followed(app_for: AppFor, ours: Upstream, upstream: U
     assert ours.requests == []
 
 
+@pytest.mark.fault("S5")
 @pytest.mark.parametrize(
     "where",
     [

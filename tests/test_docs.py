@@ -331,12 +331,21 @@ def leads_somewhere(page: Path, link: str) -> bool:
 
 @pytest.mark.parametrize(
     "name",
-    ["providers.md", "endpoints.md", "configuration.md", "design.md"],
+    ["providers.md", "endpoints.md", "configuration.md", "design.md", "reliability.md"],
 )
 def test_the_tables_are_of_today(name: str) -> None:
     script = runpy.run_path(str(ROOT / ".ci" / "docs_tables.py"))
 
     assert script["page"](name, TEXTS[name]) == TEXTS[name], "run: python .ci/docs_tables.py"
+
+
+def test_every_fault_has_a_test_that_injects_it() -> None:
+    page = TEXTS["reliability.md"]
+
+    rows = re.findall(r"^\| ([UCPSF]\d+): .*? \| (.*?) \| (.*?) \|$", page, re.M)
+
+    assert len(rows) == 25 + 22 + 22 + 26 + 19
+    assert [fault for fault, *tests in rows if not all(tests)] == []
 
 
 # -- what pages must not leave out
@@ -455,6 +464,7 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)))
 
 
+@pytest.mark.fault("S26")
 def test_the_lock_has_the_base_install_and_nothing_older() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")

@@ -58,6 +58,7 @@ def terminated(gate: Gateway) -> list[int]:
     return pids
 
 
+@pytest.mark.fault("P1", "P2", "P3")
 def test_streams_that_can_end_do_and_the_others_are_told(gate: Gateway, upstream: Upstream) -> None:
     short = sse([CHUNKS[0], Pause(0.6), *CHUNKS[1:]])
     long = {"stream": sse([CHUNKS[0], HANG]), "silent": raw(HANG), "whole": raw(HANG)}
@@ -89,6 +90,7 @@ def test_streams_that_can_end_do_and_the_others_are_told(gate: Gateway, upstream
     assert len([line for line in gate.logs() if line["status"]]) == 4
 
 
+@pytest.mark.fault("P2")
 def test_an_idle_gateway_ends_soon(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(json_answer(chat_completion()))
     with requests.Session() as kept:
@@ -121,6 +123,7 @@ def write(gate: Gateway, text: str) -> None:
     os.kill(gate.pid, signal.SIGHUP)
 
 
+@pytest.mark.fault("P5")
 def test_sighup_reads_the_configuration_again(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(sse([CHUNKS[0], Pause(1.5), *CHUNKS[1:]]))
     config: dict[str, Any] = config_for(upstream)
@@ -137,6 +140,7 @@ def test_sighup_reads_the_configuration_again(gate: Gateway, upstream: Upstream)
     workers.eventually(lambda: not set(old) & set(gate.workers()))
 
 
+@pytest.mark.fault("P5")
 def test_a_wrong_configuration_keeps_the_old_one(gate: Gateway) -> None:
     before = models(gate)
 
@@ -148,6 +152,7 @@ def test_a_wrong_configuration_keeps_the_old_one(gate: Gateway) -> None:
     assert models(gate) == before
 
 
+@pytest.mark.fault("P4")
 @pytest.mark.parametrize("worker", workers.WORKERS)
 def test_a_killed_worker_is_survived(worker: str, upstream: Upstream) -> None:
     upstream.plays(json_answer(chat_completion()))

@@ -43,6 +43,7 @@ SECRET = "the words of the upstream"
 # No answer of this API
 
 
+@pytest.mark.fault("U8", "U9", "U23", "U24")
 @pytest.mark.parametrize(
     ("planned", "wanted"),
     [
@@ -109,6 +110,7 @@ def test_an_answer_of_another_operation_is_none(
     assert failed(posted(client, body, path)) == BAD
 
 
+@pytest.mark.fault("U9")
 @pytest.mark.parametrize(
     ("path", "body"), [("images/generations", IMAGE), ("audio/speech", SPEECH)]
 )
@@ -129,6 +131,7 @@ def test_pages_and_nothing_are_no_files(
     assert failed(posted(client, body, f"/v1/{path}")) == BAD
 
 
+@pytest.mark.fault("U7")
 def test_an_error_with_status_200_is_an_error(client: FlaskClient, upstream: Upstream) -> None:
     error = error_body("Slow down", "rate_limit_error", "model", "rate_limit_exceeded")
     upstream.plays(json_answer(error))
@@ -157,6 +160,7 @@ def test_what_breaks_in_a_file_breaks_the_clients_connection_too(
 # Where it went, or would go
 
 
+@pytest.mark.fault("U17", "S6")
 def test_a_redirect_is_not_followed(client: FlaskClient, upstream: Upstream) -> None:
     with Upstream() as trap:
         for status in (301, 302, 303, 307, 308):
@@ -172,6 +176,7 @@ def test_a_redirect_is_not_followed(client: FlaskClient, upstream: Upstream) -> 
 # Too much
 
 
+@pytest.mark.fault("U12")
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 def test_an_answer_larger_than_the_cap_is_given_up(
     client: FlaskClient, upstream: Upstream, framing: Any
@@ -191,6 +196,7 @@ def test_an_answer_larger_than_the_cap_is_given_up(
     assert upstream.requests[0].closed_by_peer.wait(5)
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_json_of_many_values_is_refused_before_it_is_parsed(
@@ -210,6 +216,7 @@ def test_json_of_many_values_is_refused_before_it_is_parsed(
     assert peak < 4 * 30_000_000
 
 
+@pytest.mark.fault("F15")
 def test_an_event_of_many_values_is_refused_before_it_is_parsed(
     client: FlaskClient, upstream: Upstream
 ) -> None:
@@ -219,6 +226,7 @@ def test_an_event_of_many_values_is_refused_before_it_is_parsed(
     assert failed(posted(client, asks(stream=True))) == TOO_LARGE
 
 
+@pytest.mark.fault("U13")
 def test_a_bomb_is_unpacked_no_further_than_the_cap(
     client: FlaskClient, upstream: Upstream
 ) -> None:
@@ -233,6 +241,7 @@ def test_a_bomb_is_unpacked_no_further_than_the_cap(
     assert peak < 100_000_000
 
 
+@pytest.mark.fault("U13")
 def test_a_bomb_in_a_refusal_is_not_unpacked_either(
     client: FlaskClient, upstream: Upstream
 ) -> None:

@@ -72,6 +72,7 @@ def bound(script: str) -> tuple[int, list[str]]:
     return modules, found
 
 
+@pytest.mark.fault("F3")
 def test_no_module_holds_a_function_that_gevent_replaces() -> None:
     pytest.importorskip("gevent")
 

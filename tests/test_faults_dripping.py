@@ -51,6 +51,7 @@ def patient(shared_app_for: AppFor, upstream: Upstream) -> FlaskClient:
     return shared_app_for({**given, "router_settings": settings})
 
 
+@pytest.mark.fault("U16")
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     "planned",
@@ -79,6 +80,7 @@ def test_an_answer_that_drips_is_given_up(
     assert [line["error_code"] for line in lines] == ["upstream_timeout"]
 
 
+@pytest.mark.fault("U16")
 def test_a_refusal_that_drips_keeps_its_status(patient: FlaskClient, upstream: Upstream) -> None:
     words = json.dumps(error_body("It broke. " * 9)).encode()
     upstream.plays(answer(dripping(words), status=500, headers=JSON, framing="chunked"))

@@ -20,6 +20,7 @@ LARGE = [{"role": "user", "content": "x" * 8_000_000}]
 EARLY = b"HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
+@pytest.mark.fault("F18", "C12")
 @pytest.mark.parametrize("worker", WORKERS)
 def test_an_early_413_is_answered_at_once(worker: str) -> None:
     with Upstream(read_bodies=False) as up, gateway(up, worker, heartbeat=CALM) as gate:

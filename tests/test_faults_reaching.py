@@ -45,6 +45,7 @@ def at(url: str, **params: Any) -> dict[str, Any]:
 # What was never reached
 
 
+@pytest.mark.fault("U1")
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_refused_connection_may_be_tried_again(
     app_for: AppFor, lines: list[Any], stream: bool
@@ -60,6 +61,7 @@ def test_a_refused_connection_may_be_tried_again(
     ]
 
 
+@pytest.mark.fault("U18")
 def test_a_name_that_nobody_knows_is_an_upstream_that_cannot_be_reached(app_for: AppFor) -> None:
     got = posted(app_for(at("http://upstream.invalid")), asks())
 
@@ -73,6 +75,7 @@ def test_an_address_that_is_none_cannot_be_reached(app_for: AppFor) -> None:
     assert failed(got) == (503, "upstream_error", "upstream_unavailable", None)
 
 
+@pytest.mark.fault("U2")
 def test_a_handshake_that_never_comes_ends_in_time(app_for: AppFor) -> None:
     with silent_url() as url:
         client = app_for(at(url, timeout=0.2))
@@ -84,6 +87,7 @@ def test_a_handshake_that_never_comes_ends_in_time(app_for: AppFor) -> None:
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.fault("U19")
 @pytest.mark.parametrize("kind", ["self-signed", "expired", "wrong-name", "old-protocol"])
 def test_a_bad_certificate_is_never_accepted(app_for: AppFor, kind: Any) -> None:
     with Upstream(tls=kind) as up:
@@ -93,6 +97,7 @@ def test_a_bad_certificate_is_never_accepted(app_for: AppFor, kind: Any) -> None
         assert up.requests == []
 
 
+@pytest.mark.fault("U19")
 def test_no_variable_of_the_environment_makes_a_certificate_good(
     app_for: AppFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +113,7 @@ def test_no_variable_of_the_environment_makes_a_certificate_good(
 # What silence is
 
 
+@pytest.mark.fault("U3")
 @pytest.mark.parametrize("stream", [False, True])
 def test_silence_before_the_headers_ends_in_a_time_out_that_is_not_tried_again(
     app_for: AppFor, upstream: Upstream, lines: list[Any], stream: bool
@@ -164,6 +170,7 @@ def test_a_connection_is_used_again(app_for: AppFor, upstream: Upstream) -> None
     assert len({seen.connection for seen in upstream.requests}) == 1
 
 
+@pytest.mark.fault("U21")
 def test_a_connection_closed_while_idle_is_replaced(app_for: AppFor, upstream: Upstream) -> None:
     upstream.plays(GOOD)
     client = app_for(at(upstream.url))
@@ -177,6 +184,7 @@ def test_a_connection_closed_while_idle_is_replaced(app_for: AppFor, upstream: U
     assert got.headers["x-llmgate-attempts"] == "1"
 
 
+@pytest.mark.fault("U22")
 @pytest.mark.parametrize("end", [RESET, CUT])
 def test_a_kept_connection_lost_while_we_send_is_replaced_once(
     app_for: AppFor, upstream: Upstream, end: Any
@@ -234,6 +242,7 @@ def test_a_kept_connection_reset_while_a_long_body_goes_out_is_replaced(app_for:
         assert server.result(5) > 8_000_000
 
 
+@pytest.mark.fault("U22")
 @pytest.mark.parametrize("end", [RESET, CUT])
 def test_a_new_connection_lost_before_the_answer_is_not_tried_again(
     app_for: AppFor, upstream: Upstream, end: Any
@@ -274,6 +283,7 @@ def test_an_answer_that_is_refused_leaves_nothing_on_its_connection(
     assert after.get_json()["choices"] == chat_completion()["choices"]
 
 
+@pytest.mark.fault("U23")
 def test_what_only_announces_an_answer_is_none(app_for: AppFor, upstream: Upstream) -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     upstream.plays(raw(*interim, *GOOD.steps, close=False), GOOD)
@@ -320,6 +330,7 @@ def misleading(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         yield trap
 
 
+@pytest.mark.fault("U20")
 def test_proxies_and_netrc_of_the_environment_are_ignored(
     app_for: AppFor, upstream: Upstream, misleading: Upstream
 ) -> None:

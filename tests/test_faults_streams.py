@@ -56,6 +56,7 @@ ANY_TEXT = _AnyText()
 # Broken after the first event
 
 
+@pytest.mark.fault("U5")
 @pytest.mark.parametrize("end", [CUT, RESET])
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_cut_stream_ends_with_an_error_and_without_done(
@@ -71,6 +72,7 @@ def test_a_cut_stream_ends_with_an_error_and_without_done(
     assert [(line["status"], line["error_code"]) for line in lines] == [(200, "upstream_cut_short")]
 
 
+@pytest.mark.fault("U5")
 def test_a_stream_cut_within_a_chunk_of_its_framing_is_cut_short(
     client: FlaskClient, upstream: Upstream
 ) -> None:
@@ -103,6 +105,7 @@ def test_a_stream_shorter_than_its_content_length_is_cut_short(
     assert chunks(got) == [SAID[0], in_band("upstream_cut_short")]
 
 
+@pytest.mark.fault("U4")
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_stream_that_falls_silent_ends_with_an_error(
     app_for: AppFor, upstream: Upstream, lines: list[Any], compress: bool
@@ -138,6 +141,7 @@ def test_an_error_in_the_block_of_a_chunk_comes_after_the_chunk(
     assert chunks(got) == [SAID[0], SAID[1], error]
 
 
+@pytest.mark.fault("U11")
 def test_an_event_that_never_ends_is_given_up(client: FlaskClient, upstream: Upstream) -> None:
     upstream.plays(sse([SAID[0], b"data: ", Repeat(b"x" * 1_000_000)]))
 
@@ -162,6 +166,7 @@ def test_what_a_broken_stream_used_is_estimated(
 # Ends that are good enough
 
 
+@pytest.mark.fault("U6")
 def test_a_finished_stream_without_done_is_complete(
     client: FlaskClient, upstream: Upstream, lines: list[Any]
 ) -> None:
@@ -183,6 +188,7 @@ def test_a_finished_stream_without_its_last_blank_line_is_complete(
     assert chunks(got) == [*SAID, DONE]
 
 
+@pytest.mark.fault("U6")
 def test_a_finish_reason_is_never_invented(client: FlaskClient, upstream: Upstream) -> None:
     upstream.plays(sse(SAID[:-1], done=False))
 
@@ -218,6 +224,7 @@ def test_the_connection_of_a_finished_stream_is_kept(
     assert len({seen.connection for seen in upstream.requests}) == 1
 
 
+@pytest.mark.fault("F10")
 def test_a_finished_stream_does_not_wait_for_the_end_of_its_framing(
     client: FlaskClient, upstream: Upstream
 ) -> None:
@@ -244,6 +251,7 @@ def test_events_cut_anywhere_arrive_as_the_same_bytes(
     assert got.data == WIRE
 
 
+@pytest.mark.fault("U25")
 def test_chunks_of_one_byte_cost_little(client: FlaskClient, upstream: Upstream) -> None:
     text = event(chat_chunks("x" * 8_000)[1])
     upstream.plays(sse([SAID[0], *cut_up(text), SAID[-1]]))
@@ -286,6 +294,7 @@ def test_comments_between_events_are_passed_on(client: FlaskClient, upstream: Up
     assert got.data == wire
 
 
+@pytest.mark.fault("U10")
 @pytest.mark.parametrize("number", [1, 3])
 def test_bytes_that_are_no_utf_8_are_passed_on_untouched(
     client: FlaskClient, upstream: Upstream, number: int
@@ -299,6 +308,7 @@ def test_bytes_that_are_no_utf_8_are_passed_on_untouched(
     assert got.data == b"".join(events)
 
 
+@pytest.mark.fault("U10")
 def test_separators_of_unicode_do_not_cut_an_event(client: FlaskClient, upstream: Upstream) -> None:
     text = json.dumps(chat_chunks("a\u2028b\u0085c\x0bd")[1], ensure_ascii=False)
     wire = f"data: {text}\n\n".encode()
@@ -324,6 +334,7 @@ def test_a_compressed_stream_is_unpacked_as_it_comes(
 # What is no stream of events
 
 
+@pytest.mark.fault("U24")
 def test_a_whole_completion_becomes_a_stream(
     client: FlaskClient, upstream: Upstream, lines: list[Any]
 ) -> None:
@@ -352,6 +363,7 @@ def test_a_whole_text_completion_becomes_a_stream(client: FlaskClient, upstream:
     assert done == DONE
 
 
+@pytest.mark.fault("U7")
 @pytest.mark.parametrize(
     ("planned", "wanted"),
     [

@@ -13,10 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from gunicorn.config import Config
+from testing.gateway import API_KEY
 from testing.gateway import CONF
 from testing.gateway import KEPT
 from testing.gateway import ROOT
+from testing.gateway import Gateway
 from testing.workers import WORKERS
 
 from llmgate import gunicorn_conf
@@ -326,3 +329,17 @@ def test_the_smallest_limit_of_tasks_counts(
     monkeypatch.setattr(gunicorn_conf.os, "geteuid", lambda: 0)
 
     assert gunicorn_conf._tasks() == 300
+
+
+@pytest.mark.fault("P21", "S24")
+def test_a_gateway_has_no_control_socket_and_no_key_in_its_arguments(gateway: Gateway) -> None:
+    assert requests.get(f"{gateway.url}/health", timeout=5).ok
+
+    sockets = [path for path in gateway.home.rglob("*") if path.is_socket()]
+    listening = Path(f"/proc/{gateway.pid}/net/unix").read_text()
+    pids = [gateway.pid, *gateway.workers()]
+    arguments = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+
+    assert sockets == []
+    assert "gunicorn.ctl" not in listening
+    assert arguments and API_KEY.encode() not in arguments

@@ -69,6 +69,7 @@ def told_by(reply: Any) -> str:
 WORDED = error_body(f"Incorrect API key provided: {TOLD}", f"t {KEY}", f"p {KEY}", f"c {KEY}")
 
 
+@pytest.mark.fault("S9", "F14")
 @pytest.mark.parametrize(
     "planned",
     [
@@ -120,6 +121,7 @@ def test_what_an_upstream_says_of_the_clients_key_is_not_logged(
     assert CLIENT not in leaked(told_by(got))
 
 
+@pytest.mark.fault("S8")
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -153,6 +155,7 @@ def test_a_wrong_key_is_neither_repeated_nor_logged(
     assert leaked(told_by(got), lines, *capfd.readouterr()) == []
 
 
+@pytest.mark.fault("S15")
 @pytest.mark.parametrize("path", ["/v1/models", "/model/info", "/health", "/"])
 def test_what_the_gate_tells_of_itself_holds_no_secret(client: FlaskClient, path: str) -> None:
     got = client.get(path, headers={"Authorization": f"Bearer {MASTER}"})
@@ -177,6 +180,7 @@ def test_a_fault_of_ours_tells_the_client_nothing(
     assert "Traceback" not in got.text
 
 
+@pytest.mark.fault("S8")
 def test_a_real_gateway_writes_no_secret_anywhere(upstream: Upstream) -> None:
     config = config_for(upstream) | {"general_settings": {"master_key": MASTER}}
     config["model_list"] = [deployment("gpt-4o", upstream.url, api_key="os.environ/CANARY")]

@@ -47,6 +47,7 @@ def health(gate: Gateway) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize("sent", [b"", b"G", HALF])
 def test_half_a_head_holds_nobody_up(sent: bytes, gate: Gateway) -> None:
     with ExitStack() as clients:
@@ -80,6 +81,7 @@ def test_a_head_in_pieces_is_read(gate: Gateway, upstream: Upstream) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.fault("C6", "C9")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -101,6 +103,7 @@ def test_a_body_that_does_not_come_times_out(sent: bytes, gate: Gateway) -> None
     assert 0.5 < time.monotonic() - begun < 3
 
 
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize(
     ("head", "piece"),
     [
@@ -147,6 +150,7 @@ def test_an_upload_that_does_not_come_times_out(gate: Gateway) -> None:
     assert data.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.fault("C11")
 @pytest.mark.parametrize("chunk", [b"_5\r\nhello", b"0x5\r\nhello", b"zz\r\n", b"-1\r\n"])
 def test_a_malformed_chunk_is_a_bad_request(chunk: bytes, gate: Gateway) -> None:
     with connected(gate.url, JSON + b"Transfer-Encoding: chunked\r\n\r\n" + chunk) as sock:
@@ -155,6 +159,7 @@ def test_a_malformed_chunk_is_a_bad_request(chunk: bytes, gate: Gateway) -> None
     assert data.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.fault("C5")
 def test_a_client_that_never_reads_is_left(gate: Gateway, upstream: Upstream) -> None:
     piece = b": " + b"x" * 65536 + b"\n\n"
     upstream.plays(sse([chat_chunks()[0], Repeat(piece)]))
@@ -167,6 +172,7 @@ def test_a_client_that_never_reads_is_left(gate: Gateway, upstream: Upstream) ->
     assert gate.log(lambda line: line["user"] == user)["aborted"] is True
 
 
+@pytest.mark.fault("C22")
 def test_connections_that_are_not_closed_hold_nobody_up(gate: Gateway) -> None:
     with ExitStack() as clients:
         for _ in range(12):

@@ -88,6 +88,7 @@ def settled(gate: Gateway, key: str, wanted: float) -> bool:
     return spend(gate, key) == pytest.approx(wanted)
 
 
+@pytest.mark.fault("S20")
 def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
     gate: Gateway, up: Upstream, folder: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_stream_is_charged_at_its_end(gate: Gateway, up: Upstream) -> None:
     assert settled(gate, key, EACH)
 
 
+@pytest.mark.fault("C1")
 def test_a_client_that_disconnects_is_charged_and_its_reservation_ends(
     gate: Gateway, up: Upstream, folder: Path
 ) -> None:

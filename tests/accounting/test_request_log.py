@@ -262,6 +262,7 @@ def test_both_metadata_are_logged(
     assert "metadata" not in upstream.requests[0].json
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize(
     ("metadata", "header", "logged"),
     [

@@ -157,6 +157,7 @@ def test_a_list_is_a_field_for_each_item(body: Any, wanted: Any) -> None:
     assert list(multipart.fields(body)) == wanted
 
 
+@pytest.mark.fault("S16")
 @given(st.text(), st.lists(st.text(), min_size=1), st.binary())
 def test_any_text_and_any_file_are_read_back(text: str, listed: list[str], data: bytes) -> None:
     body = {"prompt": text, "include[]": listed, "file": upload(data=data)}

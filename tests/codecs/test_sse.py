@@ -84,6 +84,7 @@ def test_what_is_encoded_comes_back(values: list[dict[str, str]], size: int) -> 
     assert got == values
 
 
+@pytest.mark.fault("U10")
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 20))
 def test_any_bytes_give_the_same_events_however_cut(data: bytes, size: int) -> None:
     assert list(sse.events(cut(data, size))) == list(sse.events([data]))
@@ -108,6 +109,7 @@ def test_an_event_that_is_too_large_to_wait_for_is_passed_on_in_parts() -> None:
     ]
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize(
     "read",
     [

@@ -593,6 +593,7 @@ def test_a_fault_in_an_included_file_is_found(written: Any) -> None:
 # -- what is wrong with a file
 
 
+@pytest.mark.fault("S18")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -669,6 +670,7 @@ def test_a_fault_is_one_line_with_its_place(text: Any, message: str, written: An
     assert fault(written(text)).startswith(message)
 
 
+@pytest.mark.fault("S18")
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     remedy = "; check its path and its permissions"
 

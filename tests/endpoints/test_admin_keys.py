@@ -57,6 +57,7 @@ def test_without_a_key_nothing_is_stored(app: FlaskClient, tmp_path: Path) -> No
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.fault("S2")
 def test_a_new_key_works_and_its_value_is_stored_nowhere(
     app: FlaskClient, upstream: Upstream, lines: list[Any], tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_an_answer_without_a_limit_is_limited_to_what_the_budget_buys(
     assert 900 < upstream.requests[0].json["max_tokens"] < 1000  # 0.01 at 10 dollars a million
 
 
+@pytest.mark.fault("S20")
 def test_a_model_without_a_price_is_refused_under_a_budget(
     app_for: Callable[..., FlaskClient], upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -217,10 +219,12 @@ def test_a_rotated_key_keeps_what_it_has_spent(app: FlaskClient) -> None:
     assert chat(app, again["key"]).status_code == 200
 
 
+@pytest.mark.fault("S2")
 def test_a_hash_is_not_a_key(app: FlaskClient) -> None:
     assert chat(app, make(app)["token"]).status_code == 401
 
 
+@pytest.mark.fault("S14")
 @pytest.mark.parametrize("path", ["/key/generate", "/key/update", "/key/block", "/key/delete"])
 def test_a_key_cannot_manage_keys(app: FlaskClient, path: str) -> None:
     key = make(app)["key"]
@@ -235,6 +239,7 @@ def test_a_key_cannot_read_another(app: FlaskClient) -> None:
     assert failed(got) == (403, "permission_error", "permission_denied", "key")
 
 
+@pytest.mark.fault("S14")
 def test_without_a_master_key_nothing_is_managed(
     app_for: Callable[..., FlaskClient], upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -286,6 +291,7 @@ def test_keys_of_the_configuration_need_no_store(
     assert posted(app, asks()).status_code == 401
 
 
+@pytest.mark.fault("P7", "P9")
 def test_a_store_that_fails_refuses_budgets_and_serves_the_others(
     app_for: Callable[..., FlaskClient], upstream: Upstream
 ) -> None:
@@ -298,3 +304,16 @@ def test_a_store_that_fails_refuses_budgets_and_serves_the_others(
     assert failed(got)[::2] == (503, "store_unavailable")
     assert got.headers["Retry-After"] == "5"
     assert chat(app, "sk-declared-1").status_code == 200
+
+
+@pytest.mark.fault("S22")
+@pytest.mark.parametrize("text", ["' or 1=1 --", "'; drop table records; --", "a%", "a_"])
+def test_quotes_and_patterns_in_names_are_data(app: FlaskClient, text: str) -> None:
+    key = make(app, key_alias=text, user_id=text, models=[text])["key"]
+
+    assert info(app, key)["key_alias"] == text
+    assert chat(app, text).status_code == 401
+    assert app.get("/key/info", query_string={"key": text[:-1]}, headers=ADMIN).status_code == 404
+    deleted = posted(app, {"key_aliases": [text + "x"]}, "/key/delete", **ADMIN)
+    assert deleted.status_code == 404
+    assert app.get("/key/list", headers=ADMIN).get_json()["total_count"] == 1

@@ -57,6 +57,7 @@ def test_the_key_is_taken_from_every_header_that_clients_use(
     assert [line["caller"] for line in lines] == ["master"]
 
 
+@pytest.mark.fault("S12")
 @pytest.mark.parametrize(
     ("headers", "wanted"),
     [
@@ -96,6 +97,7 @@ def test_without_the_key_nothing_is_done(
     ]
 
 
+@pytest.mark.fault("S13")
 def test_a_key_in_the_query_is_none(locked: FlaskClient) -> None:
     assert failed(posted(locked, asks(), f"{CHAT}?key={KEY}&api-key={KEY}")) == MISSING
 
@@ -124,6 +126,7 @@ def test_where_no_key_is_set_any_will_do(
 # Which views are open
 
 
+@pytest.mark.fault("S1")
 def test_every_view_says_who_may_ask(client: FlaskClient) -> None:
     views = client.application.view_functions
 
@@ -144,6 +147,7 @@ def test_every_view_says_who_may_ask(client: FlaskClient) -> None:
     }
 
 
+@pytest.mark.fault("S1")
 def test_no_path_answers_without_the_key_but_the_open_ones(
     locked: FlaskClient, upstream: Upstream
 ) -> None:
@@ -192,6 +196,7 @@ def test_what_is_not_there_is_not_told_to_strangers(
     assert upstream.requests == []
 
 
+@pytest.mark.fault("S11")
 @pytest.mark.parametrize("path", [CHAT, "/v1/models", "/health", "/nothing", "/v1//models"])
 def test_a_preflight_needs_no_key_and_tells_nothing(
     locked: FlaskClient, upstream: Upstream, path: str
@@ -205,6 +210,7 @@ def test_a_preflight_needs_no_key_and_tells_nothing(
     assert upstream.requests == []
 
 
+@pytest.mark.fault("S1")
 def test_a_header_does_not_move_the_path(locked: FlaskClient) -> None:
     headers = {"Script-Name": "/health", "X-Forwarded-Prefix": "/health", "Host": "health"}
     headers |= {"X-Original-Url": "/health", "X-Rewrite-Url": "/health"}

@@ -138,6 +138,7 @@ def test_several_files_of_one_name_arrive_in_their_order(
     ]
 
 
+@pytest.mark.fault("S16")
 @pytest.mark.parametrize(
     ("given", "arrived"),
     [
@@ -317,6 +318,7 @@ def test_what_is_called_no_form_is_refused(
     assert upstream.requests == []
 
 
+@pytest.mark.fault("S17")
 def test_a_compressed_form_is_refused(client: FlaskClient) -> None:
     got = sent(client, form(MODEL, SPOKEN), headers={"Content-Encoding": "gzip"})
 

@@ -41,6 +41,7 @@ def test_the_clients_id_comes_back(
     assert [line["request_id"] for line in lines] == [given]
 
 
+@pytest.mark.fault("C18", "S23")
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a/b", "<script>", "\xe9", 'a"b'])
 def test_an_id_that_is_none_is_replaced(
     client: FlaskClient, upstream: Upstream, given: str
@@ -133,6 +134,7 @@ def answer_after(seconds: float) -> Any:
     return raw(Pause(seconds), *GOOD.steps, close=False)
 
 
+@pytest.mark.fault("C18", "S23")
 def test_a_name_that_no_header_carries_is_shown_with_marks(
     app_for: AppFor, upstream: Upstream
 ) -> None:

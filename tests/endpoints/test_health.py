@@ -22,6 +22,7 @@ def locked(shared_app_for: AppFor, upstream: Upstream) -> FlaskClient:
     )
 
 
+@pytest.mark.fault("S15")
 @pytest.mark.parametrize("path", ["/health", "/health/", "/health/readiness", "/healthz"])
 def test_it_is_healthy(locked: FlaskClient, upstream: Upstream, path: str) -> None:
     got = locked.get(path)

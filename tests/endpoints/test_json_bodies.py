@@ -47,6 +47,7 @@ def refused(client: FlaskClient, upstream: Upstream, body: Any) -> tuple[Any, ..
 # No JSON that could be used
 
 
+@pytest.mark.fault("C13", "C14", "C16", "C17")
 @pytest.mark.parametrize(
     "body",
     [
@@ -105,6 +106,7 @@ def test_a_refusal_does_not_speak_of_python(client: FlaskClient) -> None:
     ]
 
 
+@pytest.mark.fault("C15", "C16", "C17", "S21")
 @pytest.mark.parametrize(
     "body",
     [
@@ -232,6 +234,7 @@ def test_a_body_above_the_largest_size_is_refused(small: FlaskClient, upstream: 
     assert refused(small, upstream, sized(10_001)) == TOO_LARGE
 
 
+@pytest.mark.fault("C12")
 def test_a_body_above_the_largest_size_is_not_read(small: FlaskClient) -> None:
     unread = io.BytesIO(b"x" * 20_000)
 
@@ -257,6 +260,7 @@ def chunked(client: FlaskClient, body: bytes) -> Any:
     )
 
 
+@pytest.mark.fault("C8")
 def test_a_body_of_unknown_length_is_read_up_to_the_largest_size(small: FlaskClient) -> None:
     got = chunked(small, sized(10_000)), chunked(small, sized(10_001))
 
@@ -264,6 +268,7 @@ def test_a_body_of_unknown_length_is_read_up_to_the_largest_size(small: FlaskCli
     assert failed(got[1]) == TOO_LARGE
 
 
+@pytest.mark.fault("C9")
 def test_a_body_shorter_than_it_says_is_refused(client: FlaskClient) -> None:
     got = client.post(
         CHAT,
@@ -312,6 +317,7 @@ def test_what_is_called_something_else_is_refused(
     assert upstream.requests == []
 
 
+@pytest.mark.fault("S17")
 @pytest.mark.parametrize("coding", ["br", "compress", "gzip, identity", "BR"])
 def test_an_unknown_coding_is_refused(client: FlaskClient, upstream: Upstream, coding: str) -> None:
     got = posted(client, asks(), Content_Encoding=coding)

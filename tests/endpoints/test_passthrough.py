@@ -113,6 +113,7 @@ def test_a_path_below_a_prefix_is_one_of_the_providers(
     assert [seen.path for seen in upstream.requests] == [wanted or path.removeprefix(f"/{prefix}")]
 
 
+@pytest.mark.fault("C19", "C20")
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
@@ -257,6 +258,7 @@ def test_without_the_key_nothing_is_passed_on(
     assert (got.status_code, upstream.requests) == (401, [])
 
 
+@pytest.mark.fault("S7")
 def test_headers_go_upstream_by_a_list(native: FlaskClient, upstream: Upstream) -> None:
     passed = {
         "accept": "application/json",
@@ -404,6 +406,7 @@ def test_a_redirect_is_not_followed(native: FlaskClient, upstream: Upstream, sta
     assert "location" not in got.headers
 
 
+@pytest.mark.fault("S7")
 def test_headers_come_back_by_a_list(native: FlaskClient, upstream: Upstream) -> None:
     shown = {
         "content-type": "audio/mpeg",

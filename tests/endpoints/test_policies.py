@@ -211,6 +211,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.fault("P16")
 @given(
     st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=6),
     st.sampled_from(["whole", "stream", "left", "several", "messages"]),

@@ -100,6 +100,7 @@ def test_an_id_goes_as_it_is(several: FlaskClient, upstream: Upstream, word: str
     assert [seen.path for seen in upstream.requests] == [f"/v1/models/{word}"]
 
 
+@pytest.mark.fault("C19", "C20")
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [

@@ -34,6 +34,7 @@ def chunked(url: str, *chunks: bytes) -> bytes:
         return received(sock)
 
 
+@pytest.mark.fault("C7")
 def test_a_chunked_body_is_read(gateway: Gateway, upstream: Upstream) -> None:
     upstream.plays(json_answer(chat_completion()))
 
@@ -43,6 +44,7 @@ def test_a_chunked_body_is_read(gateway: Gateway, upstream: Upstream) -> None:
     assert upstream.requests[0].json == asks()
 
 
+@pytest.mark.fault("C11")
 @pytest.mark.parametrize("chunk", [b"xyz\r\n", b"_5\r\n", b"-1\r\n", b"5\r\nabcdefgh\r\n"])
 def test_a_malformed_chunk_is_the_clients_fault(
     gateway: Gateway, upstream: Upstream, chunk: bytes

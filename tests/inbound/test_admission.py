@@ -50,6 +50,7 @@ def seconds(asked: Callable[[], requests.Response]) -> float:
     return time.perf_counter() - begun
 
 
+@pytest.mark.fault("P12")
 def test_a_request_that_there_is_no_room_for_is_refused_at_once(
     gate: Gateway, full: ExitStack
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_request_that_there_is_no_room_for_is_refused_at_once(
     assert replies[0].json()["error"]["code"] == "overloaded"
 
 
+@pytest.mark.fault("P12")
 @pytest.mark.parametrize("path", ["/health", "/health/readiness", "/v1/models"])
 def test_what_is_quick_is_answered_all_the_same(path: str, gate: Gateway, full: ExitStack) -> None:
     with requests.Session() as session:

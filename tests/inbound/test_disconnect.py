@@ -47,6 +47,7 @@ def ended(seen: Seen, since: float) -> float:
     return seen.closed_by_peer.at - since
 
 
+@pytest.mark.fault("C1", "C2", "C3")
 @pytest.mark.parametrize(
     ("planned", "streams", "tokens"),
     [
@@ -86,6 +87,7 @@ def test_a_client_that_leaves_ends_the_upstream_call(
     assert "said" not in line["upstream"]
 
 
+@pytest.mark.fault("C2", "C3")
 def test_every_route_ends_its_call(gate: Gateway, upstream: Upstream) -> None:
     bodies: dict[str, Any] = {
         "embeddings": {"model": "text-embedding-3-small", "input": "Hi"},
@@ -143,6 +145,7 @@ def test_a_kept_connection_does_not_suffer_from_an_earlier_client(
     assert upstream.connections <= 2
 
 
+@pytest.mark.fault("C4")
 def test_a_client_that_shuts_its_side_has_left(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(raw(HANG))
 

@@ -58,6 +58,7 @@ def posted(gate: Gateway, body: Any, path: str = CHAT, **headers: str) -> reques
 # -- streams
 
 
+@pytest.mark.fault("U4")
 def test_a_silent_stream_gets_comments(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(SILENT)
 
@@ -127,6 +128,7 @@ def test_an_error_on_anthropics_wire_is_told_as_theirs(gate: Gateway, upstream: 
 # -- whole answers
 
 
+@pytest.mark.fault("P22")
 def test_a_late_answer_comes_after_spaces(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(SILENT_WHOLE)
 
@@ -138,6 +140,7 @@ def test_a_late_answer_comes_after_spaces(gate: Gateway, upstream: Upstream) -> 
     assert reply.json()["choices"] == chat_completion()["choices"]
 
 
+@pytest.mark.fault("P22")
 def test_a_late_error_comes_after_spaces(gate: Gateway, upstream: Upstream) -> None:
     upstream.plays(LATE_ERROR)
 

@@ -121,6 +121,7 @@ def test_only_faults_of_the_deployment_count(
     assert (picked(going, a) is None) is rests
 
 
+@pytest.mark.fault("U14")
 @pytest.mark.parametrize(
     ("settings", "asked", "length"),
     [
@@ -146,6 +147,7 @@ def test_a_rest_is_as_long_as_is_said(
     assert picked(going, a) == "a"
 
 
+@pytest.mark.fault("U14")
 def test_a_second_refusal_does_not_shorten_a_rest(clock: Clock) -> None:
     a = to("a")
     going = traffic(clock)
@@ -157,6 +159,7 @@ def test_a_second_refusal_does_not_shorten_a_rest(clock: Clock) -> None:
     assert picked(going, a) is None
 
 
+@pytest.mark.fault("U15", "P17")
 def test_after_a_rest_one_request_goes_first(clock: Clock) -> None:
     a, b = to("a", order=1), to("b", order=2)
     going = traffic(clock)
@@ -195,6 +198,7 @@ def test_a_probe_of_which_nothing_is_heard_is_given_up(clock: Clock) -> None:
     assert (early, picked(going, a)) == (None, "a")
 
 
+@pytest.mark.fault("P17")
 def test_of_two_hundred_threads_one_probes(clock: Clock) -> None:
     a, b = to("a", order=1), to("b", order=2)
     going = traffic(clock)
@@ -272,6 +276,7 @@ def test_a_place_is_kept_for_a_retry(clock: Clock) -> None:
     assert picked(going, a) == "a"
 
 
+@pytest.mark.fault("P13")
 def test_one_hung_upstream_leaves_threads_for_the_others(clock: Clock) -> None:
     routes = Routes({"a": (to("a"),), "b": (to("b"),)})
     parallel = bulkhead(routes, lambda: 64)

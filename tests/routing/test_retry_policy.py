@@ -96,6 +96,7 @@ def test_what_will_not_pass_is_not_tried_again(
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.fault("U15")
 @pytest.mark.parametrize(("retries", "requests"), [(None, 3), (0, 1), (1, 2), (4, 5)])
 def test_it_is_tried_as_often_as_configured_and_no_more(
     app_for: AppFor, upstream: Upstream, retries: int | None, requests: int
@@ -108,6 +109,7 @@ def test_it_is_tried_as_often_as_configured_and_no_more(
     assert len(upstream.requests) == requests
 
 
+@pytest.mark.fault("U14")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -149,6 +151,7 @@ def test_too_many_requests_without_a_wait_in_seconds_are_not_tried_again(
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.fault("U14")
 @pytest.mark.parametrize("headers", [{"retry_after": "0.2"}, {"retry_after_ms": "200"}])
 def test_a_short_wait_is_obeyed(
     app_for: AppFor, upstream: Upstream, headers: dict[str, str]

@@ -51,6 +51,7 @@ def answer_to(gate: Gateway, data: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
 
 
+@pytest.mark.fault("C10", "S10")
 @pytest.mark.parametrize(("data", "status", "code"), UNREADABLE)
 def test_what_cannot_be_read_is_told_in_json_and_logged(
     gate: Gateway, data: bytes, status: int, code: str | None

@@ -299,6 +299,7 @@ while True:
 """
 
 
+@pytest.mark.fault("P4")
 def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     path, acknowledged = tmp_path, set[str]()
     pause = random.Random(7)

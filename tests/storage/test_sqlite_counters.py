@@ -45,7 +45,7 @@ def test_limits_hold_across_threads_and_workers(path: str, monkeypatch: pytest.M
         each.close()
 
 
-@pytest.mark.fault("F6", "P8")
+@pytest.mark.fault("F6", "P8", "P10")
 def test_a_locked_file_delays_one_request_and_then_none(store: SqliteStore, path: str) -> None:
     limit = RateLimit(requests=1000)
     store.take("a", limit, 0, NOW)

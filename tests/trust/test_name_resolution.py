@@ -53,6 +53,7 @@ def test_a_name_is_looked_up(server: Server) -> None:
     assert name_resolution.resolve("a.example", 443, 5.0) == [("192.0.2.1", 443)]
 
 
+@pytest.mark.fault("U18", "F3")
 def test_a_mute_name_server_is_not_waited_for(server: Server) -> None:
     with pytest.raises(TimeoutError, match=r"a\.example was not resolved within 0\.1 s"):
         name_resolution.resolve("a.example", 443, 0.1)
@@ -67,6 +68,7 @@ def test_an_unknown_name_is_an_error_each_time(server: Server, host: str) -> Non
             name_resolution.resolve(host, 443, 5.0)
 
 
+@pytest.mark.fault("P18")
 def test_callers_share_the_look_up_of_a_name(server: Server) -> None:
     with ThreadPoolExecutor(5) as pool:
         found = [pool.submit(name_resolution.resolve, "a.example", at, 5.0) for at in range(5)]

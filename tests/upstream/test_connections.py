@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import urllib3.connection
 import urllib3.connectionpool
 import urllib3.util.connection
 import urllib3.util.ssl_
+from testing.upstream import Upstream
+from testing.upstream import json_answer
 
 import llmgate.upstream
 from llmgate import errors
@@ -164,3 +167,25 @@ def test_there_is_no_wait_without_time(seconds: float) -> None:
         connection.wait(seconds)
     with pytest.raises(TimeoutError):
         connection.set_timeout(seconds)
+
+
+@pytest.mark.fault("P15")
+def test_more_calls_than_kept_connections_all_get_one(recwarn: pytest.WarningsRecorder) -> None:
+    """None waits for another; those beyond the pool's size are closed afterwards."""
+    session = http_session.Session(most_kept=4)
+    together = threading.Barrier(12, timeout=10)
+
+    def call(url: str) -> bytes:
+        answer = session.send(Call("GET", f"{url}/", {}, b""), 10)
+        together.wait()  # all responses are being read at the same time
+        return http_session.body(answer)
+
+    with Upstream() as up, ThreadPoolExecutor(12) as pool:
+        up.plays(json_answer({"a": 1}))
+        first = list(pool.map(call, [up.url] * 12))
+        opened = up.connections
+        again = list(pool.map(call, [up.url] * 12))
+
+        assert first == again == [b'{"a": 1}'] * 12
+        assert (opened, up.connections) == (12, 20)
+    assert not recwarn.list

@@ -80,6 +80,7 @@ def echoed(seen: Seen) -> Planned:
     return planned([text.encode()], status=400, headers=headers, framing="length")
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     "path",
     ["/openai/v1/files", "/v1/files", "/own", "/gemini/v1beta/models", "/cohere/v1/connectors"],

@@ -115,6 +115,7 @@ def tls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
     return bool(request.param)
 
 
+@pytest.mark.fault("F18")
 @pytest.mark.parametrize("ending", ["closes", "stays open", "shuts down its side"])
 def test_an_early_response_is_read_while_the_request_is_being_sent(tls: bool, ending: str) -> None:
     over = threading.Event()
@@ -167,6 +168,7 @@ def test_interim_responses_do_not_stop_a_request(tls: bool) -> None:
     assert received.endswith(LARGE + b"yz")
 
 
+@pytest.mark.fault("F18")
 @pytest.mark.parametrize("is_goodbye", [True, False], ids=["close_notify", "cut"])
 def test_a_body_up_to_the_close_is_complete_only_with_close_notify(
     is_goodbye: bool, monkeypatch: pytest.MonkeyPatch
@@ -229,6 +231,7 @@ SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+@pytest.mark.fault("F0")
 @pytest.mark.parametrize(
     ("method", "planned", "wanted"),
     [
@@ -252,6 +255,7 @@ def test_a_connection_is_reused_only_after_an_unambiguous_response(
     assert connections(upstream, method, planned) == wanted
 
 
+@pytest.mark.fault("F0")
 def test_a_late_body_of_a_head_request_reaches_nobody(upstream: Upstream) -> None:
     poison = raw(
         SIZED, Pause(0.02), b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", close=False
@@ -307,6 +311,7 @@ def test_a_deadline_is_told_apart_from_an_idle_timeout(upstream: Upstream) -> No
         )
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.parametrize("trailers", [b"X: y\r\n", b""])
 def test_the_end_of_a_finished_stream_is_waited_for_once(
     upstream: Upstream, trailers: bytes

@@ -192,6 +192,7 @@ CORPUS = [
 ]
 
 
+@pytest.mark.fault("U23")
 @pytest.mark.parametrize("size", [1, 7, 65536])
 @pytest.mark.parametrize("method", ["POST", "HEAD"])
 @pytest.mark.parametrize("data", CORPUS)
@@ -250,6 +251,7 @@ def responses(draw: st.DrawFn) -> bytes:
     return data
 
 
+@pytest.mark.fault("F0")
 @settings(max_examples=400)
 @given(responses(), st.sampled_from(["POST", "GET", "HEAD"]), st.sampled_from([1, 3, 65536]))
 @example(SIZED + b"hello", "POST", 65536)

@@ -62,6 +62,7 @@ def deployment(key: str, **over: Any) -> Deployment:
     return Deployment("g", "ibm", "m", "", api_key=key, **over)
 
 
+@pytest.mark.fault("P18")
 def test_a_token_is_fetched_once_per_credentials(
     upstream: Upstream, cache: oauth.TokenCache, login: Login
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_token_of_a_clients_credentials_is_not_kept(
     assert [cache.with_token(theirs, login).api_key for _ in range(2)] == ["one", "two"]
 
 
+@pytest.mark.fault("F5")
 def test_a_hung_login_delays_only_those_who_need_it(
     upstream: Upstream, cache: oauth.TokenCache, login: Login
 ) -> None:
@@ -199,6 +201,7 @@ def test_a_system_without_threads_is_an_error(
             cache.with_token(deployment("a"), login)
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize("worker", WORKERS)
 def test_others_are_served_while_a_login_hangs(worker: str, upstream: Upstream) -> None:
     def answers(seen: Seen) -> Answer:
