@@ -20,14 +20,16 @@ class Web(NamedTuple):
 
     cors: cors.Rules | None = None
     prefixes: root_path.Prefixes | None = None
-    proxies: tuple[client_address.Network, ...] = ()  # whose X-Forwarded-For counts
+    proxies: tuple[client_address.Network, ...] = client_address.DEFAULT_PROXIES
 
 
 def load(own: Mapping[str, Any], environ: Mapping[str, str]) -> Web:
     """Return what llmgate_settings and the environment say; raises ConfigError."""
     prefixes = _prefixes(environ)  # checks the addresses
-    proxies = environ.get(_PROXIES, client_address.DEFAULT_PROXIES)
-    return Web(_cross_origin(own.get("cors")), prefixes, client_address.parse_proxies(proxies))
+    found = Web(_cross_origin(own.get("cors")), prefixes)
+    if _PROXIES not in environ:
+        return found
+    return found._replace(proxies=client_address.parse_proxies(environ[_PROXIES]))
 
 
 def _cross_origin(given: Mapping[str, Any] | None) -> cors.Rules | None:

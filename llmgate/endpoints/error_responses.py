@@ -96,7 +96,7 @@ def _http_error(error: exceptions.HTTPException) -> Response:
 def _bug(error: Exception) -> Response:
     """Return 500 for a bug of ours; the traceback is in the log.
 
-    What the system has run out of is 503 or 507: it is no bug, and the log line has the cause.
+    If the system has run out of something it is 503 or 507, and the log line has the cause.
     """
     shortage = exhausted.exhausted(error)
     if shortage is not None:

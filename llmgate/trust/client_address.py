@@ -9,8 +9,11 @@ from collections.abc import Sequence
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-DEFAULT_PROXIES = "127.0.0.1,::1"
-"""gunicorn's own."""
+DEFAULT_PROXIES: tuple[Network, ...] = (
+    ipaddress.ip_network("127.0.0.1"),
+    ipaddress.ip_network("::1"),
+)
+"""The proxies that are trusted by default; gunicorn's own are the same."""
 
 ALL = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 _PORT = re.compile(r"^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$")
