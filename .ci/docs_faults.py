@@ -241,7 +241,10 @@ RULES: Mapping[str, Fault] = {
         "400, 413, 417, 431 or 501, and the connection is closed",
     ),
     "S11": ("no CORS headers", "a preflight learns nothing, unless origins are configured"),
-    "S12": ("cookies do not authenticate API requests", "401"),
+    "S12": (
+        "cookies do not authenticate API requests",
+        "401; the dashboard has a session of its own",
+    ),
     "S13": (
         "keys in the query are accepted only where Google's clients send them",
         "ignored elsewhere",
@@ -252,7 +255,10 @@ RULES: Mapping[str, Fault] = {
         "file names and fields cannot break out of a form",
         "they are quoted, and read back the same",
     ),
-    "S17": ("compressed request bodies are refused", "415"),
+    "S17": (
+        "compressed request bodies do not exhaust the memory",
+        "413 at 200 times their size, or above the limit; an unknown coding is 415",
+    ),
     "S18": ("YAML constructs no objects", "the start is refused"),
     "S19": ("no JSON Schema is slow for a hostile body", "a bounded number of steps per item"),
     "S20": ("parallel requests cannot exceed a budget", "as many as the budget has room for"),
