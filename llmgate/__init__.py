@@ -36,7 +36,6 @@ from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
 from llmgate.endpoints import resources
 from llmgate.endpoints import responses
-from llmgate.endpoints import wrong_keys
 from llmgate.inbound import admission
 from llmgate.inbound import cors
 from llmgate.inbound import root_path
@@ -189,7 +188,6 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     common.register(app, settings)
-    wrong_keys.register(app, settings)
     passthrough.register(app, settings.resource_deployments.targets)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -29,6 +29,7 @@ from llmgate.contract import Deployment
 from llmgate.endpoints import auth
 from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
+from llmgate.endpoints import wrong_keys
 from llmgate.endpoints.error_responses import printable
 from llmgate.endpoints.streamed_response import StreamedResponse
 from llmgate.inbound import admission
@@ -193,6 +194,7 @@ def register(app: Flask, given: config.Settings) -> None:
     app.before_request(begin)
     app.after_request(end)
     error_responses.register(app)
+    wrong_keys.register(app, given)
 
 
 def _new_meter(record: metering.Record) -> Meter:
