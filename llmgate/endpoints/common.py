@@ -151,8 +151,7 @@ def usable(model: str) -> Sequence[Deployment]:
 
 def register(app: Flask, given: config.Settings) -> None:
     """Make *app* meter, authenticate and record every request, and answer errors in JSON."""
-    secret = given.master_key
-    digest = hashlib.sha256(secret.encode()).digest() if secret else None
+    digest = _digest(given.master_key)
     admission_control: admission.AdmissionControl = app.extensions["llmgate.admission"]
     shared: Gate = app.extensions["llmgate"]
     record, instance = shared.policies.record, shared.instance
@@ -195,6 +194,11 @@ def register(app: Flask, given: config.Settings) -> None:
     app.after_request(end)
     error_responses.register(app)
     wrong_keys.register(app, given)
+
+
+def _digest(secret: str | None) -> bytes | None:
+    """Return the hash of the master key, None if there is no key."""
+    return hashlib.sha256(secret.encode()).digest() if secret else None
 
 
 def _new_meter(record: metering.Record) -> Meter:
