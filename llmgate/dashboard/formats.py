@@ -56,6 +56,8 @@ def percent(part: float, whole: float) -> str:
     if not whole:
         return "–"
     share = part / whole * 100
+    if 0 < share < 0.1:
+        return "< 0.1 %"
     return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 

@@ -54,6 +54,7 @@ _HEADERS = {
 
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, int], ...]], ...] = (
     ("Watch", (("Overview", "/ui", logins.VIEWER),)),
+    ("Manage", (("Keys", "/ui/keys", logins.VIEWER), ("Teams", "/ui/teams", logins.VIEWER))),
     (
         "Gateway",
         (("Models", "/ui/models", logins.VIEWER), ("Settings", "/ui/settings", logins.VIEWER)),

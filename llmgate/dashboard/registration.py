@@ -12,16 +12,26 @@ from flask import request
 from llmgate import config
 from llmgate.dashboard import frame
 from llmgate.dashboard import logins
+from llmgate.dashboard.views import keys
 from llmgate.dashboard.views import login
 from llmgate.dashboard.views import models
 from llmgate.dashboard.views import overview
 from llmgate.dashboard.views import own
 from llmgate.dashboard.views import settings as settings_page
+from llmgate.dashboard.views import teams
 from llmgate.endpoints import auth
 from llmgate.storage import places
 from llmgate.storage.sessions import Sessions
 
-_PAGES = (login, models, overview, own, settings_page)  # their views are on the blueprint
+_PAGES = (
+    keys,
+    login,
+    models,
+    overview,
+    own,
+    settings_page,
+    teams,
+)  # their views are on the blueprint
 
 
 def register(app: Flask, settings: config.Settings, warnings: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ def test_shares_times_and_prices() -> None:
         "3.3 %",
         "0 %",
     ]
-    assert formats.percent(1, 0) == "–"
+    assert [formats.percent(1, 0), formats.percent(1, 5000)] == ["–", "< 0.1 %"]
     assert [formats.milliseconds(each) for each in (None, 12.4, 1500)] == ["–", "12 ms", "1.50 s"]
     assert formats.when(1_700_000_000_000_000, UTC) == "2023-11-14 22:13:20"
     assert [formats.per_million(each) for each in (None, 0, 2.5e-6)] == ["–", "$0", "$2.50"]
