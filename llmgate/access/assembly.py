@@ -26,6 +26,7 @@ from llmgate.storage.control import Document
 from llmgate.storage.database import Unavailable
 from llmgate.storage.journal import Journal
 from llmgate.storage.leases import Leases
+from llmgate.storage.reports.sql_reports import SqlReports
 from llmgate.storage.sql_ledger import SqlLedger
 
 
@@ -39,6 +40,10 @@ class Settings(NamedTuple):
     def __repr__(self) -> str:
         """Return it without what it knows of keys."""
         return f"Settings({str(self.data_dir)!r}, {len(self.keys)} keys)"
+
+
+REPORT_SECONDS = 2.0
+"""How long one query of a report may take."""
 
 
 class Access(NamedTuple):
@@ -65,7 +70,8 @@ def office(settings: Settings) -> Office:
     control = Control(places.database(settings.data_dir, "control"))
     directory = Directory(control, settings.keys)
     ledger = SqlLedger(places.database(settings.data_dir, "ledger"))
-    return Office(control, directory, ledger, settings.options.zone)
+    reports = SqlReports(places.database(settings.data_dir, "ledger", REPORT_SECONDS))
+    return Office(control, directory, ledger, reports, settings.options.zone)
 
 
 def assemble(

@@ -69,6 +69,10 @@ def call(entry: Entry, flight: Flight) -> Call:
         entry.attempt,
         int(entry.latency * 1000),
         entry.stream,
+        deployment.model if deployment else "",
+        int(entry.usage.get("cache_creation_tokens", 0)),
+        None if entry.ttft is None else int(entry.ttft * 1000),
+        entry.error_code or "",
     )
 
 

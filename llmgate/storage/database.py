@@ -26,6 +26,10 @@ class Unavailable(Exception):
     """The store cannot be used now; the message names it and the remedy."""
 
 
+class TooSlow(Exception):
+    """A read did not end within the seconds that this database gives it."""
+
+
 class Refused(Exception):
     """What a work raises that has changed nothing: the others of its transaction go on."""
 
@@ -67,7 +71,7 @@ class Database(Protocol):
         """
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what *work* reads."""
+        """Return what *work* reads. Raises TooSlow where a limit is set."""
 
     def version(self) -> int:
         """Return a number that differs after any change by any process."""

@@ -94,6 +94,10 @@ class Call(NamedTuple):
     attempts: int = 1
     duration_ms: int = 0
     stream: bool = False
+    upstream_model: str = ""
+    cache_write_tokens: int = 0
+    ttft_ms: int | None = None
+    error: str = ""  # its code
 
 
 class Spent(NamedTuple):

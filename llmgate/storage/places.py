@@ -8,6 +8,6 @@ from llmgate.storage.database import Database
 from llmgate.storage.sqlite import SqliteDatabase
 
 
-def database(place: str | Path, name: str) -> Database:
-    """Return the database *name* at *place*, a directory."""
-    return SqliteDatabase(Path(place) / f"{name}.db", name)
+def database(place: str | Path, name: str, seconds: float | None = None) -> Database:
+    """Return the database *name* at *place*, a directory; reads end after *seconds*."""
+    return SqliteDatabase(Path(place) / f"{name}.db", name, seconds=seconds)

@@ -24,6 +24,7 @@ from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
+from llmgate.storage.reports import rollups
 from llmgate.storage.windows import Window
 
 _SWEEP_EVERY = 30_000_000  # microseconds between looks for expired holds
@@ -36,7 +37,8 @@ _RELEASE = """update spend set held = held - ?
     where scope = ? and period = ? and window_start = ?"""
 _CALL = f"""insert into calls (id, at, key_id, user_id, team_id, end_user, model, provider,
     deployment, endpoint, status, prompt_tokens, completion_tokens, cached_tokens, nano, estimated,
-    attempts, duration_ms, stream) values ({", ".join("?" * 19)}) on conflict (id) do nothing"""
+    attempts, duration_ms, stream, upstream_model, cache_write_tokens, ttft_ms, error)
+    values ({", ".join("?" * 23)}) on conflict (id) do nothing"""
 
 
 class SqlLedger:
@@ -45,6 +47,7 @@ class SqlLedger:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._swept = 0
+        self._unsummed = 0  # calls of this process since it added some to the rollups
         self._known: set[str] = set()  # scopes that have the window without an end
 
     def exists(self) -> bool:
@@ -118,7 +121,14 @@ class SqlLedger:
         for payer in new:
             _make_windows(db, payer)
         made = [scope for payer in new for scope in payer.scopes()]
-        return [_settle(db, call) for call in calls], made
+        done = [_settle(db, call) for call in calls]
+        self._unsummed += rollups.note(
+            db, [c.id for c, new in zip(calls, done, strict=True) if new]
+        )
+        if self._unsummed >= rollups.EVERY:
+            self._unsummed = 0
+            rollups.fold(db)
+        return done, made
 
     def _learn(self, scopes: list[str]) -> None:
         """Note that *scopes* have the window without an end."""
@@ -184,6 +194,7 @@ def _charge(db: Connection, call: Call) -> bool:
     row += [payer.end_user, payer.model, payer.provider, call.deployment, call.endpoint]
     row += [call.status, call.prompt_tokens, call.completion_tokens, call.cached_tokens, call.nano]
     row += [int(call.estimated), call.attempts, call.duration_ms, int(call.stream)]
+    row += [call.upstream_model, call.cache_write_tokens, call.ttft_ms, call.error]
     if not db.execute(_CALL, row).rowcount:
         return False
     if payer.tags:
@@ -214,6 +225,7 @@ def _correct_lost(db: Connection, call: Call) -> bool:
     if status != LOST or call.status == LOST:
         return False
     _add(db, _payer_of(db, n).scopes(), at, -(nano or 0), -1)
+    rollups.remove(db, n)
     db.execute("delete from call_tags where call = ?", (n,))
     db.execute("delete from calls where n = ?", (n,))
     return _charge(db, call._replace(at=at))
@@ -237,6 +249,7 @@ def _sweep(db: Connection, now: int) -> int:
         payer = windows.payer(text)
         _make_windows(db, payer)
         _settle(db, Call(id, at, payer, LOST, nano, estimated=True))
+        rollups.note(db, [id])
     return len(rows)
 
 

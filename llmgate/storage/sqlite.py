@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import sqlite3
 import threading
@@ -21,12 +22,14 @@ from llmgate.storage.breaker import Breaker
 from llmgate.storage.database import Connection
 from llmgate.storage.database import Group
 from llmgate.storage.database import Job
+from llmgate.storage.database import TooSlow
 from llmgate.storage.database import Unavailable
 
 T = TypeVar("T")
 
 _PATIENCE = 2.0  # seconds that another program may hold the file
 _BETWEEN_LOOKS = 0.1  # seconds, of every request, for a missing file
+_STEPS = 20_000  # of SQLite's machine between looks at the clock
 _OLDEST = (3, 35)  # of SQLite: `returning`
 
 
@@ -40,18 +43,23 @@ class _Process:
         self.reading = threading.Lock()
         self.writer: sqlite3.Connection | None = None
         self.reader: sqlite3.Connection | None = None
+        self.ends = math.inf  # when the read that runs must end, on the monotonic clock
         self.lock = -1  # file descriptor of the lock between processes
 
 
 class SqliteDatabase:
     """The file at *path*, whose tables are those of `migrations/<name>_NNNN.sql`.
 
-    What is not *durable* may be lost when the machine, not when a process, fails.
+    What is not *durable* may be lost when the machine, not when a process, fails. A read that takes
+    more than *seconds* raises TooSlow.
     """
 
-    def __init__(self, path: Path, name: str, durable: bool = True) -> None:
+    def __init__(
+        self, path: Path, name: str, durable: bool = True, seconds: float | None = None
+    ) -> None:
         self.path = path
         self._name = name
+        self._seconds = math.inf if seconds is None else seconds
         self._synchronous = "full" if durable else "off"
         self._process = _Process()
         self._exists = False
@@ -76,14 +84,17 @@ class SqliteDatabase:
         return process.group.run(work, lambda jobs: self._commit(process, jobs))
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what *work* reads. Raises Unavailable."""
+        """Return what *work* reads. Raises Unavailable, TooSlow."""
         process = self._current()
         with process.reading:
             try:
                 if process.reader is None:
                     process.reader = self._opened_reader(process)
+                process.ends = time.monotonic() + self._seconds
                 return work(process.reader)
             except (sqlite3.Error, OSError) as error:
+                if time.monotonic() > process.ends:
+                    raise TooSlow(f"a query of {self._name} was stopped") from None
                 raise self._unavailable(error) from error
 
     def version(self) -> int:
@@ -142,6 +153,8 @@ class SqliteDatabase:
             self.write(lambda db: None)
         db = _connected(self.path, self._synchronous)
         db.execute("pragma query_only = on")
+        if self._seconds < math.inf:
+            db.set_progress_handler(lambda: time.monotonic() > process.ends, _STEPS)
         return db
 
 

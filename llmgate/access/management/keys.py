@@ -24,6 +24,7 @@ from llmgate.storage.control import Filter
 from llmgate.storage.control import Records
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Ledger
+from llmgate.storage.reports.shapes import Reports
 
 ADMIN = "default_user_id"
 """Who the master key is, in LiteLLM's rows."""
@@ -51,6 +52,7 @@ class Office(NamedTuple):
     control: Control
     directory: Directory
     ledger: Ledger
+    reports: Reports
     zone: tzinfo
     clock: Callable[[], float] = time.time
 
