@@ -32,6 +32,8 @@ from llmgate.endpoints import messages
 from llmgate.endpoints import model_info
 from llmgate.endpoints import models
 from llmgate.endpoints import moderations
+from llmgate.endpoints import ollama
+from llmgate.endpoints import ollama_models
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import rerank
 from llmgate.endpoints import resources
@@ -73,6 +75,8 @@ _BLUEPRINTS = (
     messages.blueprint,
     models.blueprint,
     moderations.blueprint,
+    ollama.blueprint,
+    ollama_models.blueprint,
     passthrough.blueprint,
     rerank.blueprint,
     resources.blueprint,

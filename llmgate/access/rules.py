@@ -128,8 +128,9 @@ def allows_model(models: Iterable[str], model: str, access_groups: Iterable[str]
 
 # -- routes
 
+_OLLAMA = "/api/chat /api/generate /api/embed /api/embeddings /api/tags /api/show /api/ps".split()
 ROUTE_GROUPS = {
-    "llm_api_routes": ("/v1/*", "/v1beta/*", "/openai/*", "/api/engine/*", "/engines/*"),
+    "llm_api_routes": ("/v1/*", "/v1beta/*", "/openai/*", "/api/engine/*", "/engines/*", *_OLLAMA),
     "info_routes": ("/key/info", "/v1/models", "/v1/models/*", "/v1/model/info", "/model/info"),
     "management_routes": ("/key/*", "/user/*", "/team/*"),
 }

@@ -37,6 +37,7 @@ class Completed(NamedTuple):
 
 
 _EVENTS = "text/event-stream"
+_JOINED = (_EVENTS, "application/x-ndjson")
 _MAX_BUFFERED = 65536  # bytes of a stream that wait for more to be sent with them
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
 
@@ -142,7 +143,7 @@ def _blocks(attempt: Attempt) -> Iterator[bytes]:
     if attempt.front is None:
         return _together(_encoded(attempt, metered))
     blocks = attempt.front.events(metered)
-    return _together(blocks) if attempt.front.content_type.startswith(_EVENTS) else blocks
+    return _together(blocks) if attempt.front.content_type.startswith(_JOINED) else blocks
 
 
 def _paused(pieces: Iterable[bytes]) -> Iterator[bytes]:

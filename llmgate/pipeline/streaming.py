@@ -21,6 +21,7 @@ from llmgate.dialects.openai import wire as openai_wire
 from llmgate.inbound import disconnect
 from llmgate.inbound import keepalive
 from llmgate.pipeline.shapes import Attempt
+from llmgate.pipeline.shapes import Front
 from llmgate.pipeline.shapes import Streamed
 from llmgate.pipeline.shapes import WriteError
 from llmgate.trust import redaction
@@ -105,11 +106,12 @@ def _flow(
     client's connection is reset, so that the answer does not look complete.
     """
     meter, answer = attempt.meter, attempt.answer
-    events, ended = first.count(b"data:"), False
+    mark = b"data:" if attempt.front is None or _is_sse(attempt.front) else b"\n"
+    events, ended = first.count(mark), False
     try:
         yield first
         for block in keepalive.wrap(blocks):
-            events += block.count(b"data:")
+            events += block.count(mark)
             yield block
         answer.finish()
         ended = True
@@ -124,6 +126,11 @@ def _flow(
         answer.close()
         if attempt.name in _IN_TOKENS and (events or not meter.usage):  # a front may count
             _estimate(meter, attempt.body, events, ended)
+
+
+def _is_sse(front: Front) -> bool:
+    """Return whether *front* streams server-sent events; others stream lines."""
+    return front.content_type.startswith("text/event-stream")
 
 
 _IN_TOKENS = openai_wire.STREAMED | {"generate", "messages", "responses"}

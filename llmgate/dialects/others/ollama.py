@@ -38,8 +38,11 @@ _TRANSLATED = frozenset(
     """messages tools tool_choice response_format reasoning_effort thinking output_config stop
     max_tokens max_completion_tokens stream stream_options options""".split()
 )
-EXTENSIONS = frozenset({"thinking", "output_config"})
-"""Anthropic's members that are translated."""
+OWN = frozenset({"options", "keep_alive"})
+"""Members of Ollama's requests that no other API has."""
+
+EXTENSIONS = frozenset({"thinking", "output_config"}) | OWN
+"""Anthropic's members that are translated, and Ollama's own."""
 
 _TIMES = frozenset(
     "total_duration load_duration prompt_eval_duration eval_duration remote_model".split()
