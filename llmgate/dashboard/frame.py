@@ -59,7 +59,13 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, int], ...]], ...] = (
         "Gateway",
         (("Models", "/ui/models", logins.VIEWER), ("Settings", "/ui/settings", logins.VIEWER)),
     ),
-    ("Use", (("My usage", "/ui/mine", logins.HOLDER),)),
+    (
+        "Use",
+        (
+            ("My usage", "/ui/mine", logins.HOLDER),
+            ("Playground", "/ui/playground", logins.HOLDER),
+        ),
+    ),
 )
 """The navigation: each section's pages, with the level that they need."""
 

@@ -17,21 +17,15 @@ from llmgate.dashboard.views import login
 from llmgate.dashboard.views import models
 from llmgate.dashboard.views import overview
 from llmgate.dashboard.views import own
+from llmgate.dashboard.views import playground
 from llmgate.dashboard.views import settings as settings_page
 from llmgate.dashboard.views import teams
 from llmgate.endpoints import auth
 from llmgate.storage import places
 from llmgate.storage.sessions import Sessions
 
-_PAGES = (
-    keys,
-    login,
-    models,
-    overview,
-    own,
-    settings_page,
-    teams,
-)  # their views are on the blueprint
+_PAGES = (keys, login, models, overview, own, playground, settings_page, teams)
+"""The modules whose views are on the blueprint."""
 
 
 def register(app: Flask, settings: config.Settings, warnings: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from testing.browser import Browser
 
-PAGES = ["/ui", "/ui/models", "/ui/settings"]
+PAGES = [f"/ui{each}" for each in ("", "/keys", "/teams", "/models", "/playground", "/settings")]
 
 
 def rules(app: FlaskClient) -> dict[str, list[str]]:
