@@ -216,10 +216,11 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Let slow policies and the log write what is queued; unfreeze, as in `on_exit`."""
+    """Let slow policies, the ledger and the log write what is queued; unfreeze, as in `on_exit`."""
     gate = getattr(worker.wsgi, "extensions", {}).get("llmgate")
     if gate is not None:
         gate.policies.flush(_FLUSH_SECONDS)
+        worker.wsgi.extensions["llmgate.access"].close()
     request_log.STDOUT.drain(_FLUSH_SECONDS)
     gc.unfreeze()
 

@@ -24,8 +24,8 @@ from llmgate.storage import places
 from llmgate.storage.control import Control
 from llmgate.storage.control import Document
 from llmgate.storage.database import Unavailable
-from llmgate.storage.journal import Journal
 from llmgate.storage.leases import Leases
+from llmgate.storage.queued_ledger import QueuedLedger
 from llmgate.storage.reports.sql_reports import SqlReports
 from llmgate.storage.sql_ledger import SqlLedger
 
@@ -53,6 +53,10 @@ class Access(NamedTuple):
     office: Office
     policy: AccessPolicy
 
+    def close(self) -> None:
+        """Charge the calls that have ended; no others follow."""
+        self.office.ledger.close()
+
     def find(self, value: str) -> Member | None:
         """Return whose key *value* is, None if it is not one of ours. Raises StoreUnavailable."""
         try:
@@ -69,9 +73,11 @@ def office(settings: Settings) -> Office:
     """Return where keys are administered."""
     control = Control(places.database(settings.data_dir, "control"))
     directory = Directory(control, settings.keys)
+    database = places.database(settings.data_dir, "ledger", REPORT_SECONDS)
     ledger = SqlLedger(places.database(settings.data_dir, "ledger"))
-    reports = SqlReports(places.database(settings.data_dir, "ledger", REPORT_SECONDS))
-    return Office(control, directory, ledger, reports, settings.options.zone)
+    queue = QueuedLedger(ledger, settings.data_dir)
+    reports = SqlReports(database, queue.flush)
+    return Office(control, directory, queue, reports, settings.options.zone)
 
 
 def assemble(
@@ -82,8 +88,7 @@ def assemble(
     """Return access control as *settings* describe it."""
     back = office(settings)
     limits = RateLimits(counters, Leases(settings.data_dir / "leases.db"))
-    journal = Journal(settings.data_dir / "journal.jsonl")
-    stores = Stores(back.directory, back.ledger, limits, journal)
+    stores = Stores(back.directory, back.ledger, limits)
     policy = AccessPolicy(stores, deployments_of, settings.options, time.time)
     return Access(back.directory, back, policy)
 

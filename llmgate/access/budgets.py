@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC
 from datetime import tzinfo
@@ -16,6 +17,8 @@ from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import key_model
 from llmgate.storage.ledger import member as member_scope
+
+_SECOND = 1_000_000  # microseconds
 
 
 class Options(NamedTuple):
@@ -32,8 +35,14 @@ def budget(scope: str, allowance: Allowance, zone: tzinfo, now: int) -> Budget:
     """Return what *allowance* leaves *scope* in the window that holds *now*."""
     if allowance.period == ALL_TIME:
         return Budget(scope, allowance.nano)
-    start, end = periods.window(allowance.period, zone, now)
+    start, end = _window(allowance.period, zone, now // _SECOND)
     return Budget(scope, allowance.nano, allowance.period, start, end)
+
+
+@functools.lru_cache
+def _window(period: str, zone: tzinfo, second: int) -> tuple[int, int]:
+    """Return the window of *period* that holds *second*; none begins within a second."""
+    return periods.window(period, zone, second * _SECOND)
 
 
 def of_request(

@@ -16,6 +16,7 @@ from llmgate.access.rules import Rules
 from llmgate.storage.control import Control
 from llmgate.storage.control import Document
 from llmgate.storage.control import Records
+from llmgate.storage.database import Unavailable
 
 _LARGEST_CACHE = 10_000  # keys, customers and tags in memory
 
@@ -51,11 +52,11 @@ class Directory:
 
     def find(self, value: str) -> Member | None:
         """Return whose key *value* is, None if it is not one of ours. Raises Unavailable."""
+        self.refresh()
         return self.member(keys.token(value))
 
     def member(self, token: str) -> Member | None:
-        """Return whose key has the hash *token*. Raises Unavailable."""
-        self._refresh()
+        """Return whose key has the hash *token*, as of the last `refresh`. Raises Unavailable."""
         members = self._members  # another thread may replace it after a change of the file
         if token in members:
             return members[token]
@@ -67,8 +68,7 @@ class Directory:
         return member
 
     def rules_of(self, kind: str, id: str) -> Rules | None:
-        """Return the rules of the customer or tag *id*, None if it has none."""
-        self._refresh()
+        """Return the rules of the customer or tag *id*, as of the last `refresh`, or None."""
         others = self._others
         if (kind, id) in others:
             return others[kind, id]
@@ -86,9 +86,17 @@ class Directory:
         """Return the records of the configuration's keys, by their hashes."""
         return self._declared
 
-    def _refresh(self) -> None:
-        """Forget what was read before the last change."""
-        version = self._control.version()
+    def refresh(self) -> None:
+        """Forget what was read before the last change; once for each request.
+
+        While the store is unavailable what is known is used on. Raises Unavailable.
+        """
+        try:
+            version = self._control.version()
+        except Unavailable:
+            if self._version < 0:
+                raise
+            return
         if version != self._version:
             self._members, self._others, self._version = {}, {}, version
 

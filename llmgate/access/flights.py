@@ -37,6 +37,14 @@ class Flight:
         self.is_leased = False
         self.spent = 0  # nano-dollars of all attempts so far
         self.deployment: Deployment | None = None  # of the last one
+        self._costs: dict[tuple[str, str, int | None], int | None] = {}
+
+    def cost(self, deployment: Deployment) -> int | None:
+        """Return what the request costs at most at *deployment*; None without a price."""
+        key = deployment.id, deployment.model, self.output
+        if key not in self._costs:
+            self._costs[key] = estimate.cost(self.size, deployment, self.output)
+        return self._costs[key]
 
 
 def cap_output(body: Body, operation: str, output: int) -> None:

@@ -21,18 +21,17 @@ from llmgate.access.directory import Directory
 from llmgate.access.directory import Member
 from llmgate.access.flights import Flight
 from llmgate.access.rate_limits import RateLimits
+from llmgate.access.rules import Rules
 from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.accounting.records import Request
 from llmgate.contract import Deployment
 from llmgate.storage.database import Unavailable
-from llmgate.storage.journal import Journal
-from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold
-from llmgate.storage.ledger import Ledger
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import nano_dollars
+from llmgate.storage.queued_ledger import QueuedLedger
 
 MASTER = "master"
 """The key of a caller who has the master key: it may do all."""
@@ -44,9 +43,8 @@ class Stores(NamedTuple):
     """Where keys, calls and limits are."""
 
     directory: Directory
-    ledger: Ledger
+    ledger: QueuedLedger
     limits: RateLimits
-    journal: Journal
 
 
 class AccessPolicy:
@@ -62,7 +60,7 @@ class AccessPolicy:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory, self._ledger = stores.directory, stores.ledger
-        self._limits, self._journal = stores.limits, stores.journal
+        self._limits = stores.limits
         self._deployments_of = deployments_of
         self._options = options
         self._clock = clock
@@ -77,12 +75,14 @@ class AccessPolicy:
         now = self._clock()
         try:
             member = self.member(request.caller.key)
+            if member is None:  # else `find` has done it, for this request
+                self._directory.refresh()
             flight = self._flight(request, member, int(now * 1e6))
         except Unavailable as error:
             raise refusals.StoreUnavailable(str(error)) from error
         if member is not None:
             self._check_model(member, request)
-            self._count_in(flight, request, now)
+            self._count_in(flight, now)
         self._flights[_key(request.id, request.caller)] = flight
         if any(each.nano is not None for each in flight.budgets):
             try:
@@ -111,12 +111,21 @@ class AccessPolicy:
             self._group(request.model),
             tuple(dict.fromkeys(tags)),
         )
-        size = estimate.size(request.body, request.operation)
-        id = f"{request.id}/{secrets.token_hex(4)}"
-        flight = Flight(id, caller, payer, member)
-        flight.size, flight.at = size, now
+        flight = Flight(f"{request.id}/{secrets.token_hex(4)}", caller, payer, member)
+        flight.at = now
         flight.budgets = budgets.of_request(payer, member, self._directory, self._options, now)
+        if member is not None:
+            flight.limited = rate_limits.of_request(member, payer.model, self._others(payer))
+        if flight.budgets or flight.limited:
+            flight.size = estimate.size(request.body, request.operation)
         return flight
+
+    def _others(self, payer: Payer) -> list[Rules]:
+        """Return the rules of the end user and the tags of *payer*."""
+        named = [("customer", payer.end_user)] if payer.end_user else []
+        named += [("tag", tag) for tag in payer.tags]
+        found = (self._directory.rules_of(kind, id) for kind, id in named)
+        return [each for each in found if each]
 
     def _group(self, model: str) -> str:
         """Return the group of a deployment that is requested by its own name; else *model*."""
@@ -158,17 +167,8 @@ class AccessPolicy:
             return set()
         return {group for each in found for group in each.info.get("access_groups") or ()}
 
-    def _count_in(self, flight: Flight, request: Request, now: float) -> None:
+    def _count_in(self, flight: Flight, now: float) -> None:
         """Count the request under every limit of its key; raises RateLimited."""
-        assert flight.member is not None
-        others = [
-            self._directory.rules_of(kind, id)
-            for kind, ids in (("customer", (flight.payer.end_user,)), ("tag", flight.payer.tags))
-            for id in ids
-            if id
-        ]
-        known = [each for each in others if each]
-        flight.limited = rate_limits.of_request(flight.member, flight.payer.model, known)
         if flight.limited:
             flight.tokens = flight.size.prompt_tokens
             flight.tokens += (flight.size.output_tokens or 0) * flight.size.answers
@@ -197,7 +197,7 @@ class AccessPolicy:
         if (request.body or {}).get("user_config"):
             return 0  # the client's own deployments, which it pays itself
         found = self._deployments_of(request.model)
-        dearest = max(found, key=lambda each: estimate.cost(flight.size, each) or 0)
+        dearest = max(found, key=lambda each: flight.cost(each) or 0) if found[1:] else found[0]
         priced = [each for each in found if estimate.prices(each)]
         if not priced and not self._options.allow_unpriced:
             raise errors.Forbidden(
@@ -209,7 +209,7 @@ class AccessPolicy:
             )
         if flight.size.output_tokens is None and flight.size.has_output and priced:
             self._limit_output(flight, request, dearest)
-        return estimate.cost(flight.size, dearest, flight.output) or 0
+        return flight.cost(dearest) or 0
 
     def _limit_output(self, flight: Flight, request: Request, dearest: Deployment) -> None:
         """Note how long an answer the tightest budget buys, if that is less than the model's."""
@@ -236,7 +236,7 @@ class AccessPolicy:
         flight = self._flights.get(_key(request.id, request.caller))
         if flight is None or flight.reserved is None:
             return True
-        nano = estimate.cost(flight.size, deployment, flight.output)
+        nano = flight.cost(deployment)
         if nano is None:
             return self._options.allow_unpriced
         if nano <= flight.reserved:
@@ -272,20 +272,11 @@ class AccessPolicy:
             if entry.cost is not None and entry.deployment.origin != "client":
                 flight.spent += nano_dollars(entry.cost)
         if entry.final:
-            self._charge(flights.call(entry, flight))
+            self._ledger.charge(flights.call(entry, flight), flight.reserved is not None)
             used = int(entry.usage.get("prompt_tokens", 0))
             used += int(entry.usage.get("completion_tokens", 0))
             self._limits.correct(flight.limited, used - flight.tokens, self._clock())
             self._drop(_key(entry.request_id, entry.caller))
-
-    def _charge(self, call: Call) -> None:
-        """Write *call* to the ledger, and what could not be written before; else journal it."""
-        now = int(self._clock() * 1e6)
-        try:
-            self._ledger.settle(call, now)
-            self._journal.replay(lambda kept: self._ledger.settle(kept, now))
-        except Unavailable as error:
-            self._journal.keep(call, str(error))
 
     def _drop(self, key: tuple[str, int]) -> None:
         """Forget the request with *key*, which runs no longer."""

@@ -76,6 +76,9 @@ class Database(Protocol):
     def version(self) -> int:
         """Return a number that differs after any change by any process."""
 
+    def sync(self) -> None:
+        """Let what is committed outlive a failure of the machine, if commits alone do not."""
+
     def close(self) -> None:
         """Close what this process has open."""
 

@@ -34,7 +34,7 @@ class Leases:
     """The leases in the file at *path*, which is made for the first one."""
 
     def __init__(self, path: Path) -> None:
-        self._database = SqliteDatabase(path, "leases", durable=False)
+        self._database = SqliteDatabase(path, "leases", "off")
 
     def take(self, id: str, wanted: list[Wanted], now: int) -> None:
         """Take a lease for the request *id* under each name; raises Full, and takes none."""

@@ -157,6 +157,9 @@ class Ledger(Protocol):
     def sweep(self, now: int) -> int:
         """Charge the holds that expired before *now*; return how many they were."""
 
+    def sync(self) -> None:
+        """Let what is stored outlive a failure of the machine."""
+
     def check(self, repair: bool = False) -> list[Difference]:
         """Return the sums that are not those of their rows; correct them if *repair*."""
 

@@ -106,6 +106,9 @@ class SqlLedger:
     def sweep(self, now: int) -> int:
         return self.database.write(lambda db: _sweep(db, now))
 
+    def sync(self) -> None:
+        self.database.sync()
+
     def check(self, repair: bool = False) -> list[Difference]:
         def checked(db: Connection) -> list[Difference]:
             found = list(windows.differences(db))

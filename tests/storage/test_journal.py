@@ -1,17 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from llmgate.storage import places
-from llmgate.storage.database import Unavailable
-from llmgate.storage.journal import Journal
-from llmgate.storage.ledger import Budget
+from llmgate.storage import journal
+from llmgate.storage.journal import JournalFile
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
-from llmgate.storage.ledger import Spent
-from llmgate.storage.sql_ledger import SqlLedger
 
 PAYER = Payer("k1", "ann", tags=("a", "b"), provider="openai")
 
@@ -20,46 +19,87 @@ def call(id: str) -> Call:
     return Call(id, 100, PAYER, 200, 7, estimated=True)
 
 
-@pytest.mark.parametrize("has_folder", [True, False])
-def test_what_the_ledger_could_not_take_is_charged_once(tmp_path: Path, has_folder: bool) -> None:
-    folder = tmp_path if has_folder else tmp_path / "none"  # else it is kept in memory
-    journal, ledger = (
-        Journal(folder / "journal.jsonl"),
-        SqlLedger(places.database(tmp_path, "ledger")),
-    )
-    journal.keep(call("r1"), "the disk is full")
-    journal.keep(call("r2"), "the disk is full")
-
-    for _ in range(2):
-        journal.replay(lambda kept: ledger.settle(kept, 101))
-
-    assert ledger.sums([Budget("tag:b", None)]) == [Spent(14, 0, 2)]
-    assert ledger.check() == []
+def abandoned(folder: Path) -> list[Call]:
+    with journal.abandoned(folder) as found:
+        return [each for _, calls in found for each in calls]
 
 
-def test_calls_are_kept_until_they_are_charged(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    Journal(path).keep(call("r1"), "locked")
+_DYING = """
+import os, sys
+from pathlib import Path
+from llmgate.storage.journal import JournalFile
+from llmgate.storage.ledger import Call, Payer
+payer = Payer("k1", "ann", tags=("a", "b"), provider="openai")
+JournalFile(Path(sys.argv[1])).append(Call("r1", 100, payer, 200, 7, estimated=True))
+os._exit(9)
+"""
 
-    def fail(kept: Call) -> None:
-        raise Unavailable("still locked")
 
-    with pytest.raises(Unavailable):
-        Journal(path).replay(fail)
-    found: list[Call] = []
-    Journal(path).replay(found.append)
+def test_the_calls_of_a_dead_process_are_found(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _DYING, str(tmp_path)], check=False)
 
-    assert found == [call("r1")]
-    assert path.read_text() == ""
+    assert abandoned(tmp_path) == [call("r1")]
+
+
+def test_the_file_of_a_process_that_lives_is_its_own(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path)
+    file.append(call("r1"))
+
+    assert abandoned(tmp_path) == []
+    assert list(file.read()) == [call("r1")]
+    file.close()
+    assert abandoned(tmp_path) == [call("r1")]
+
+
+def test_a_file_whose_calls_are_charged_is_removed(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path)
+    file.append(call("r1"), durably=True)
+    file.charged(1)
+
+    file.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_does_not_grow_without_end(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path)
+    for n in range(3000):
+        file.append(call(f"r{n}"))
+        file.charged(1)
+
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_size < 300_000
+    file.close()
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    Journal(path).keep(call("r1"), "locked")
-    with path.open("a") as file:
-        file.write('["r2", 1')
-    found: list[Call] = []
+    file = JournalFile(tmp_path)
+    file.append(call("r1"))
+    file.close()
+    (path,) = tmp_path.iterdir()
+    with path.open("a") as half:
+        half.write('["r2", 1')
 
-    Journal(path).replay(found.append)
+    assert abandoned(tmp_path) == [call("r1")]
 
-    assert [each.id for each in found] == ["r1"]
+
+def test_a_file_that_was_taken_for_abandoned_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = journal.fcntl.flock
+    removed: list[Path] = []
+
+    def remove_first(file: int, how: int) -> None:
+        if not removed:
+            removed.extend(tmp_path.iterdir())
+            removed[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(journal.fcntl, "flock", remove_first)
+    file = JournalFile(tmp_path)
+    file.append(call("r1"))
+    monkeypatch.undo()
+
+    assert [os.path.exists(path) for path in removed] == [True]
+    file.close()
+    assert abandoned(tmp_path) == [call("r1")]

@@ -23,7 +23,7 @@ from llmgate.storage.control import Document
 from llmgate.storage.control import Filter
 from llmgate.storage.control import Records
 from llmgate.storage.ledger import Budget
-from llmgate.storage.ledger import Ledger
+from llmgate.storage.queued_ledger import QueuedLedger
 from llmgate.storage.reports.shapes import Reports
 
 ADMIN = "default_user_id"
@@ -51,7 +51,7 @@ class Office(NamedTuple):
 
     control: Control
     directory: Directory
-    ledger: Ledger
+    ledger: QueuedLedger
     reports: Reports
     zone: tzinfo
     clock: Callable[[], float] = time.time

@@ -57,11 +57,13 @@ _FAILED = "status not between 1 and 399"
 class SqlReports:
     """The reports of the ledger in *database*, which is another connection than the ledger's.
 
-    A slow report must not delay what reads the ledger before a request.
+    A slow report must not delay what reads the ledger before a request. *flush* writes the calls
+    that this process has not written yet.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, flush: Callable[[], None] = lambda: None) -> None:
         self.database = database
+        self._flush = flush
 
     def totals(self, unit: Unit, range: Range, subject: Subject = Subject()) -> Measures:
         sql = f"{_BUCKETS} select {_SUMS} {_OF_SUBJECT}"
@@ -131,6 +133,8 @@ class SqlReports:
 
     def _read(self, work: Callable[[Connection], T], nothing: T, fold: bool = False) -> T:
         """Return what *work* reads, *nothing* if nothing was ever stored. Raises TooSlow."""
+        with contextlib.suppress(Unavailable):
+            self._flush()
         if not self.database.exists():
             return nothing
         if fold:
