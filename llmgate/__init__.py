@@ -53,6 +53,8 @@ from llmgate.pipeline.shapes import Gate
 from llmgate.providers import PROVIDERS
 from llmgate.routing import load_balancer
 from llmgate.routing import routes
+from llmgate.storage import places
+from llmgate.storage import responses as stored_responses
 from llmgate.storage import sqlite_counters
 from llmgate.trust import loop_guard
 from llmgate.trust import redaction
@@ -156,6 +158,16 @@ def _entry(app: Callable[..., Any], web: config.Web) -> Callable[..., Any]:
     return root_path.RootPath(app, web.prefixes) if web.prefixes else app
 
 
+def _add_stores(app: Flask, settings: config.Settings) -> None:
+    """Add to *app* what stores chats and responses, where that is configured."""
+    if settings.responses_store:
+        database = places.database(settings.access.data_dir, "responses")
+        limits = stored_responses.Limits(*settings.responses_store)
+        app.extensions["llmgate.responses"] = stored_responses.ResponseStore(database, limits)
+    if settings.tracking:
+        app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
+
+
 def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Flask:
     """Return the WSGI application that *settings* describe, with *policies* besides its own."""
     app = _App("llmgate", static_folder=None)
@@ -187,8 +199,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     )
     app.extensions["llmgate.admission"] = admission_control
     app.wsgi_app = _entry(admission_control, settings.web)  # type: ignore[method-assign]
-    if settings.tracking:
-        app.extensions["llmgate.tracking"] = ChatLog(settings.tracking)
+    _add_stores(app, settings)
     for warning in warnings(settings):
         logging.getLogger("llmgate").warning("llmgate: warning: %s", warning)
     common.register(app, settings)

@@ -193,7 +193,13 @@ def test_what_is_served_is_no_more_than_this() -> None:
         | {"allowed_fails", "allowed_fails_policy", "cooldown_time", "disable_cooldowns"}
         | {"enable_tag_filtering", "tag_filtering_match_any", "enable_pre_call_checks"}
         | {"routing_strategy_args", "default_max_parallel_requests"},
-        "llmgate_settings": {"log_prompts", "max_body_mb", "max_upload_mb", "retry_unsafe"}
+        "llmgate_settings": {
+            "responses_store",
+            "log_prompts",
+            "max_body_mb",
+            "max_upload_mb",
+            "retry_unsafe",
+        }
         | {"allow_private_addresses", "heartbeat", "state_path", "tracking"}
         | {"data_dir", "allow_unpriced_models", "keys"},
     }

@@ -49,6 +49,7 @@ class Settings(NamedTuple):
     takes_tags: bool = True  # of clients
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
+    responses_store: tuple[int, int] | None = None  # seconds and bytes; None: none are stored
     beats: keepalive.Times = keepalive.Times()
     resource_deployments: resource_deployments.ResourceDeployments = (
         resource_deployments.ResourceDeployments()
@@ -164,6 +165,7 @@ def _settings(
         takes_tags=not general.get("reject_clientside_metadata_tags"),
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
+        responses_store=_responses_store(own.get("responses_store")),
         beats=_beats(own.get("heartbeat")),
         resource_deployments=_resource_deployments(value, context, problems),
         web=problems.attempt(lambda: web_settings.load(own, environ), web_settings.Web()),
@@ -227,6 +229,15 @@ def _check_aliases(routes: Routes) -> None:
         except errors.ModelNotFound as error:
             where = f"router_settings.model_group_alias.{alias}"
             raise ConfigError(f"{where}: {error.message}") from None
+
+
+def _responses_store(given: Mapping[str, Any] | bool | None) -> tuple[int, int] | None:
+    """Return for how many seconds responses are stored, and how many bytes of them."""
+    if given is None or given is False:
+        return None
+    limits = given if isinstance(given, Mapping) else {}
+    hours, size = limits.get("ttl_hours"), limits.get("max_mb")
+    return int((hours or 24) * 3600), int((size or 256) * MEGABYTE)
 
 
 def _beats(given: Mapping[str, Any] | bool | None) -> keepalive.Times:

@@ -26,6 +26,7 @@ from llmgate.contract import Event
 from llmgate.contract import Reply
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import response_history
 from llmgate.endpoints import routes
 from llmgate.fronts import upstream_chat
 from llmgate.fronts.responses import stream as front_stream
@@ -45,8 +46,8 @@ _PATHS = [*routes.paths("responses"), "/v1/chat/completions/responses"]
 def create() -> Response:
     """Create a response, whole or streamed."""
     gate, meter = common.gate(), common.meter()
-    body = common.body("responses", None)
-    front = _front(body)
+    given = common.body("responses", None)
+    front, body = _front(given), response_history.completed(given)
     if body.get("stream"):
         return common.flowing(
             dispatch.stream(gate, "responses", body, meter, front, _written_error)
@@ -57,19 +58,30 @@ def create() -> Response:
 def _front(request: Body) -> Front:
     """Return the Responses API over chat, for this *request*."""
     id, now = f"resp_{uuid.uuid4().hex}", int(time.time())
+    save, request = response_history.saver(request), response_history.marked(request)
 
     def reply(chat: Reply) -> Mapping[str, Any]:
-        return front_wire.response_from_chat(chat, request, id, now)
+        found = front_wire.response_from_chat(chat, request, id, now)
+        save(found)
+        return found
 
     def events(chunks: Iterator[Event]) -> Iterator[bytes]:
         for event in front_stream.response_events(chunks, request, id, now):
+            if event.get("type") in _ENDS:
+                save(event["response"])
             yield sse.encoded(event, event["type"]) if event else b""
 
     return Front("chat", _chat, reply, events, upstream_chat.adapted)
 
 
+_ENDS = ("response.completed", "response.incomplete")
+
+
 def _chat(body: Body) -> Body:
     """Return the chat body for a Responses *body*; raises InvalidRequest."""
+    missing = response_history.missing(body)
+    if missing:
+        raise missing
     try:
         return front_wire.chat_from_response(body)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -112,7 +124,10 @@ def input_items(id: str) -> Response:
 
 
 def _asked(id: str, below: str = "") -> Response:
-    """Return the response of the upstream that stores *id*."""
+    """Return the response *id*, ours or that of the upstream that stores it."""
+    own = response_history.answer(id, below)
+    if own is not None:
+        return own
     query = [(key, value) for key, value in request.args.items(multi=True) if key != "model"]
     path = quote(id, safe="") + below + (f"?{urlencode(query)}" if query else "")
     body: Body = {"model": _keeper(), "method": request.method, "path": path}

@@ -25,6 +25,7 @@ from llmgate.dialects.openai import normalize
 from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import relay as openai_relay
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.dialects.responses import items as responses_items
 from llmgate.dialects.responses import reply as responses_reply
 from llmgate.dialects.responses import request as responses_request
 from llmgate.dialects.responses import stream as responses_stream
@@ -95,6 +96,7 @@ def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
     """
 
     def call(body: Body, deployment: Deployment) -> Call:
+        body = responses_items.without_foreign(body)
         return call_to(url(deployment), "responses", body, deployment)
 
     def stored(body: Body, deployment: Deployment) -> Call:

@@ -749,3 +749,18 @@ def test_the_names_that_the_environment_makes_can_be_called(environ: dict[str, s
     assert len(set(served)) == len(served)
     assert not [model for _, model in served if "*" in model or "ft:" in model]
     assert ("gpt-4o" in routes.names()) == ("OPENAI_API_KEY" in environ)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("null", None),
+        ("false", None),
+        ("true", (86400, 256 << 20)),
+        ("{ttl_hours: 0.5, max_mb: 1}", (1800, 1 << 20)),
+    ],
+)
+def test_responses_are_stored_within_limits(said: str, wanted: Any, written: Any) -> None:
+    got = config.load(written(f"llmgate_settings: {{responses_store: {said}}}"), {})
+
+    assert got.responses_store == wanted

@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from typing import TypeAlias
 
 from llmgate import errors
+from llmgate.contract import Body
 from llmgate.dialects import leniency
 from llmgate.dialects.openai import chat as openai_chat
 
@@ -160,3 +162,29 @@ def details(item: Mapping[str, Any], first: int) -> list[dict[str, Any]]:
     ]
     found.append({"type": "reasoning.encrypted", "data": item["encrypted_content"]})
     return [{**detail, **shared, "index": at} for at, detail in enumerate(found, first)]
+
+
+_FOREIGN = "llmgate:"
+"""How encrypted content begins that fronts/signatures made of another provider's."""
+
+_OURS = re.compile(r"rs_[0-9a-f]{32}_\d+")
+"""The ids of reasoning items that fronts/responses made."""
+
+
+def without_foreign(body: Body) -> Body:
+    """Return a Responses *body* without other models' reasoning: OpenAI refuses all but its own.
+
+    It is in conversations that began with a model that is reached through chat.
+    """
+    given = body.get("input")
+    if not isinstance(given, list) or not any(map(_is_foreign, given)):
+        return body
+    return {**body, "input": [item for item in given if not _is_foreign(item)]}
+
+
+def _is_foreign(item: Any) -> bool:
+    """Return whether *item* is reasoning that another provider's API did."""
+    if not isinstance(item, dict) or item.get("type") != "reasoning":
+        return False
+    sealed = str(item.get("encrypted_content") or "").startswith(_FOREIGN)
+    return sealed or bool(_OURS.fullmatch(str(item.get("id"))))

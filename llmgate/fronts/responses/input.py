@@ -46,7 +46,8 @@ def _unsupported(kind: Any, place: str) -> errors.InvalidRequest:
     """Return the error for an item of *kind*, which only OpenAI's own servers understand."""
     advice = (
         "it refers to an item that is not stored here. Send the item itself: set 'store' to false"
-        " in the client (AI SDK: providerOptions.openai.store), so that it sends whole items"
+        " in the client (AI SDK: providerOptions.openai.store), so that it sends whole items; or"
+        " have the operator set llmgate_settings.responses_store"
         if kind == "item_reference"
         else "this model is reached through chat completions, which have no such item. Remove it,"
         " or use a model whose provider has the Responses API"

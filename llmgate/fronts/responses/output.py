@@ -119,7 +119,7 @@ def begun(request: Body, response_id: str, created_at: int, model: str) -> dict[
         "parallel_tool_calls": request.get("parallel_tool_calls") is not False,
         "previous_response_id": request.get("previous_response_id"),
         "reasoning": {"effort": wanted.get("effort"), "summary": wanted.get("summary")},
-        "store": False,
+        "store": request.get("store") is True,
         "text": {"format": {"type": "text"}, **(request.get("text") or {})},
         "tools": [{**_FUNCTION, **it} if it.get("type") == "function" else it for it in tools],
         "usage": None,

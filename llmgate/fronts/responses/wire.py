@@ -38,8 +38,9 @@ _REFUSED = {
     "conversation": "conversations are kept by OpenAI alone: send the earlier items in 'input'",
     "background": "this upstream does not run requests in the background: leave it out",
     "prompt": "stored prompts are kept by OpenAI alone: send 'instructions' and 'input'",
-    "previous_response_id": "the response is not stored here: send the earlier items in 'input'"
-    " (with 'store' set to false, clients do)",
+    "previous_response_id": "this gateway stores no responses: send the earlier items in 'input'"
+    " (with 'store' set to false, clients do), or have the operator set"
+    " llmgate_settings.responses_store",
 }
 
 

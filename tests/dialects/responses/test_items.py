@@ -163,3 +163,32 @@ def test_a_reasoning_item_and_its_details_are_the_same() -> None:
     assert [detail["index"] for detail in details] == [3, 4]
     assert items.reasoning(details) == [{**item, "summary": item["summary"][:1]}]
     assert items.details({**item, "encrypted_content": None}, 0) == []
+
+
+OWN = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "ENC"}
+
+
+@pytest.mark.parametrize(
+    ("item", "kept"),
+    [
+        (OWN, True),
+        ({**OWN, "encrypted_content": "llmgate:e30="}, False),
+        ({"type": "reasoning", "id": "rs_" + "0a" * 16 + "_0", "summary": []}, False),
+        ({"type": "reasoning", "id": "rs_" + "0a" * 25, "summary": []}, True),
+        ({"role": "user", "content": "hi"}, True),
+        ("text", True),
+    ],
+)
+def test_the_reasoning_of_other_models_is_left_out_for_openai(item: Any, kept: bool) -> None:
+    body = {"model": "g", "input": [USER, item]}
+
+    got = items.without_foreign(body)
+
+    assert got["input"] == ([USER, item] if kept else [USER])
+    assert (got is body) is kept
+
+
+def test_an_input_of_text_stays() -> None:
+    body = {"model": "g", "input": "hi"}
+
+    assert items.without_foreign(body) is body

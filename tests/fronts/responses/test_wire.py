@@ -151,7 +151,7 @@ def test_parameters_become_those_of_a_chat(more: Any, added: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "param", "words"),
     [
-        ({"previous_response_id": "resp_1"}, "previous_response_id", "not stored here"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id", "responses_store"),
         ({"conversation": "conv_1"}, "conversation", "kept by OpenAI alone"),
         ({"background": True}, "background", "leave it out"),
         ({"prompt": {"id": "p"}}, "prompt", "instructions"),
