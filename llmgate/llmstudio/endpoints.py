@@ -163,24 +163,14 @@ def _engine_request(provider: str, wire: Wire) -> EngineRequest:
 
 
 def _streamed(engine: EngineRequest, front: Front, write_error: WriteError) -> Streamed:
-    """Return the answer; a 429 is retried as often as the client requests.
-
-    Not if the upstream sent Retry-After: the gate has obeyed it already, or it is too long.
-    """
-    gate, noted = common.gate(), common.meter()
-    for again in range(engine.retries):
-        try:
-            return dispatch.stream(gate, "engine", engine.chat, noted, front, write_error)
-        except errors.UpstreamError as error:
-            if error.status != 429 or "retry-after" in error.headers:
-                raise
-            noted.end_attempt()
-            time.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**again))
-    return dispatch.stream(gate, "engine", engine.chat, noted, front, write_error)
-
-
-_PAUSE = 0.1  # seconds
-_LONGEST_PAUSE = 2.0
+    """Return the answer; a 429 without Retry-After is retried as often as the client requests."""
+    gate, group = common.gate(), engine.chat["model"]
+    policies = gate.settings.policies
+    policy = policies.get(group, gate.settings.policy)
+    policy = policy._replace(retries_after_429=engine.retries)
+    settings = gate.settings._replace(policies={**policies, group: policy})
+    gate = gate._replace(settings=settings)
+    return dispatch.stream(gate, "engine", engine.chat, common.meter(), front, write_error)
 
 
 def _whole(answer: Streamed, noted: Meter) -> Response:

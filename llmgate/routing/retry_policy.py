@@ -39,12 +39,15 @@ class RetryPolicy(NamedTuple):
     retries: int = 2
     by_kind: Mapping[str, int] = {}  # by `kind`, in place of *retries*
     min_backoff: float = 0.0  # seconds before any retry
+    retries_after_429: int = 0  # of an upstream that does not say how long to wait
 
     def allowed(self, error: errors.GateError) -> int:
         """Return how often the same deployment may be tried again after *error*."""
         own = of_kind(self.by_kind, kind(error))
         if own is not None:
             return own
+        if error.status == 429 and retry_after.seconds(error) is None:
+            return self.retries_after_429
         return self.retries if verdict(error).same else 0
 
 
