@@ -5,6 +5,7 @@ Nothing here does anything; it is what the layers agree on. See docs/design.md f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterable
@@ -149,6 +150,10 @@ class Failure(NamedTuple):
     details: tuple[Mapping[str, Any], ...] = ()  # Google's error details, for its own clients
 
 
+Url: TypeAlias = Callable[[str, Deployment], str]
+"""Where a path of a provider's API is, for a deployment. The path has no leading slash, no query
+and no escapes."""
+
 Build: TypeAlias = Callable[[Body, Deployment], Call]
 Parse: TypeAlias = Callable[[Any, Deployment], Reply]
 Stream: TypeAlias = Callable[[Iterator[bytes], Deployment], Events]
@@ -238,6 +243,16 @@ class ModelListing(NamedTuple):
     names: Callable[[Any], Iterable[str]] | None  # of its JSON answer; None: not those to request
 
 
+class NativeApi(NamedTuple):
+    """A provider's own API, which its clients reach below a prefix of the gateway's paths."""
+
+    prefixes: tuple[str, ...]
+    url: Url
+    model: re.Pattern[str] = re.compile(r"(?!)()")  # finds a model's name in a path
+    # whose errors and events its clients read; "message": `{"message": ...}`, as AWS writes them
+    family: Literal["openai", "anthropic", "google", "message"] = "openai"
+
+
 class Provider(NamedTuple):
     """A kind of upstream: where it is, how it is authorized, what it can do."""
 
@@ -262,6 +277,10 @@ class Provider(NamedTuple):
     )
     local_handler: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
     listing: ModelListing | None = None
+    native: NativeApi | None = None
+    # it has OpenAI's files, batches, threads and so on, requested with an api-version or without
+    resources: Literal["", "plain", "versioned"] = ""
+    resource_url: Url | None = None  # where they are; None: below api_base
 
 
 class MessageRules(NamedTuple):
@@ -274,23 +293,3 @@ class MessageRules(NamedTuple):
     user_after_tool: bool = True  # a user's message may follow a tool's result
     short_ids: bool = False  # ids of tool calls have nine letters and digits
     prefix: bool = False  # an assistant's last message needs `prefix: true`
-
-
-class Row(NamedTuple):
-    """An OpenAI-compatible upstream, as data."""
-
-    base_url: str
-    key_env: tuple[str, ...] = ()  # none: it needs no key
-    base_env: tuple[str, ...] = ()
-    operations: tuple[str, ...] = ("chat",)
-    drop: tuple[str, ...] = ()  # OpenAI parameters it refuses
-    rename: tuple[tuple[str, str], ...] = ()  # OpenAI's name -> its own
-    model_prefix: str = ""  # prefixes a model name without a slash
-    base_path: str = ""  # completes an api_base that has no path
-    text_only: bool = False  # its embeddings take no token ids
-    models_path: str = "/models"  # where it lists its models; empty: it does not
-    messages: MessageRules = MessageRules()
-    # its Responses API: unknown, requests alone, or stored responses as well. It is used for
-    # deployments whose `model_info` has it: many refuse tools that chat translates
-    responses: Literal["", "create", "stored"] = ""
-    docs: str = ""  # the page that documents what it accepts

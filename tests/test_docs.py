@@ -41,9 +41,9 @@ from llmgate.accounting import request_log
 from llmgate.accounting import tags
 from llmgate.cli import main
 from llmgate.contract import Deployment
-from llmgate.contract import Row
 from llmgate.providers import PROVIDERS
 from llmgate.providers import compatible
+from llmgate.providers.row import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

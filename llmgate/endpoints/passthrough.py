@@ -18,6 +18,7 @@ from flask import Response
 from flask import request
 
 from llmgate import errors
+from llmgate import providers
 from llmgate.accounting import records
 from llmgate.codecs import sse
 from llmgate.config import resource_deployments
@@ -38,7 +39,6 @@ from llmgate.pipeline import passthrough
 from llmgate.pipeline import request_options
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
-from llmgate.providers.natives import PREFIXES
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.routes import Routes
 
@@ -46,7 +46,7 @@ blueprint = Blueprint("passthrough", __name__)
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE")  # what else is done twice may be there twice
-_GOOGLES = ("gemini", "vertex_ai", "vertex-ai")
+_GOOGLES = [prefix for prefix, (_, api) in providers.NATIVE.items() if api.family == "google"]
 
 
 def _message(error: errors.GateError) -> Mapping[str, Any]:
@@ -55,18 +55,18 @@ def _message(error: errors.GateError) -> Mapping[str, Any]:
 
 
 _SHAPES: Mapping[str, error_responses.ErrorShape] = {
+    "openai": errors.GateError.body,
     "anthropic": front_wire.error_body,
-    "bedrock": _message,
-    "cohere": _message,
-    **dict.fromkeys(_GOOGLES, front_errors.error_body),
+    "google": front_errors.error_body,
+    "message": _message,
 }
-"""How the clients of a provider's API read errors of ours, where it is not as OpenAI's do."""
+"""How the clients of a family of APIs read errors of ours."""
 
 
 def _shape(error: errors.GateError) -> Mapping[str, Any]:
     """Return *error* as the clients of this path read it."""
-    shape = _SHAPES.get(request.path.split("/")[1], errors.GateError.body)
-    return shape(error)
+    _, api = providers.NATIVE.get(request.path.split("/")[1], (None, None))
+    return _SHAPES[api.family if api else "openai"](error)
 
 
 error_responses.use_shape(blueprint, _shape)
@@ -77,16 +77,19 @@ def _written_for_anthropic(error: errors.GateError) -> bytes:
     return sse.encoded(front_wire.error_body(error), "error")
 
 
-_STREAMS: Mapping[str, tuple[str, shapes.WriteError]] = {
+_STREAMS: Mapping[str, tuple[str, shapes.WriteError | None]] = {
+    "openai": ("chat", streaming.written_error),
     "anthropic": ("messages", _written_for_anthropic),
-    **dict.fromkeys(("openai", "azure", "mistral", "vllm"), ("chat", streaming.written_error)),
-    **dict.fromkeys(_GOOGLES, ("generate", front_errors.written)),
+    "google": ("generate", front_errors.written),
+    "message": ("passthrough", None),
 }
-"""How server-sent events of a provider's tell of an error: the wire, and what writes it."""
+"""How server-sent events of a family of APIs report an error: the wire, and what writes it."""
 
 
 @routes.route(
-    blueprint, [f"/{name}/<path:below>" for name in PREFIXES if name not in _GOOGLES], METHODS
+    blueprint,
+    [f"/{name}/<path:below>" for name in providers.NATIVE if name not in _GOOGLES],
+    METHODS,
 )
 @auth.keyed
 def native(below: str) -> Response:
@@ -104,7 +107,8 @@ def googles(below: str) -> Response:
 def forwarded(below: str) -> Response:
     """Return the answer of the provider that this path begins with to what is *below* it."""
     prefix = request.path.split("/")[1]
-    api, known = PREFIXES[prefix], common.settings().resource_deployments
+    provider, api = providers.NATIVE[prefix]
+    known = common.settings().resource_deployments
     if {"*", prefix, prefix.replace("-", "_")} & known.off:
         raise errors.NotFound(
             f"/{prefix} is switched off here (general_settings.disable_pass_through)."
@@ -114,11 +118,11 @@ def forwarded(below: str) -> Response:
     members = _members(data)
     named = api.model.search(path)
     model = named[1] if named else members.get("model")
-    found = resource_deployments.of(api.provider, common.gate().routes, known, _text(model))
+    found = resource_deployments.of(provider.name, common.gate().routes, known, _text(model))
     if not found:
-        raise resource_deployments.missing(api.provider)
+        raise resource_deployments.missing(provider.name)
     build = _build(lambda deployment: api.url(path, deployment), data)
-    wire, write_error = _STREAMS.get(prefix, ("passthrough", None))
+    wire, write_error = _STREAMS[api.family]
     asked = passthrough.PassthroughRequest(
         build, untouched=True, is_stream=_is_stream(members), wire=wire, write_error=write_error
     )

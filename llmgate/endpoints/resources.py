@@ -36,7 +36,6 @@ from llmgate.endpoints import spooled_bodies
 from llmgate.endpoints.form_head import FormHead
 from llmgate.pipeline import passthrough as passthrough_pipeline
 from llmgate.pipeline import streaming
-from llmgate.providers import natives
 from llmgate.schema import validation
 
 blueprint = Blueprint("resources", __name__)
@@ -48,8 +47,6 @@ _VERSION = "api-version"
 _CREDENTIALS = ("api_key", "api_base", "base_url")
 _OURS = (_PROVIDER, *_CREDENTIALS)  # members of a body that are not forwarded
 _RESPONSES = "responses"
-_FIRST = ("openai", "azure")  # the order if no provider is named
-_FIRST_VERSIONED = ("azure", "openai")  # for clients of Azure
 _SPOKEN = ("chat", "completions", "embeddings")
 
 
@@ -248,12 +245,14 @@ def _serving(
         found = resource_deployments.of(name, routes, known)
         if found:
             return found, False
-    raise resource_deployments.missing(named or _FIRST[0])
+    raise resource_deployments.missing(named or "openai")
 
 
 def _in_turn() -> Iterator[str]:
     """Yield the providers to try if none is named, in order."""
-    yield from _FIRST_VERSIONED if _VERSION in request.args else _FIRST
+    wanted = "versioned" if _VERSION in request.args else "plain"
+    known = [each for each in providers.PROVIDERS.values() if each.resources]
+    yield from (each.name for each in sorted(known, key=lambda each: each.resources != wanted))
     for found in common.gate().routes.groups.values():
         yield from (each.provider for each in found if _speaks_openai(each.provider))
 
@@ -289,7 +288,7 @@ def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bo
     def build(deployment: Deployment) -> Call:
         if not deployment.api_version:
             deployment = deployment._replace(api_version=version)
-        url = passthrough_request.url(natives.resource_url(path, deployment), pairs)
+        url = passthrough_request.url(providers.resource_url(path, deployment), pairs)
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
     asked = passthrough_pipeline.PassthroughRequest(

@@ -7,7 +7,9 @@ from collections.abc import Collection
 from collections.abc import Mapping
 
 from llmgate.contract import Deployment
+from llmgate.contract import NativeApi
 from llmgate.contract import Provider
+from llmgate.providers import natives
 from llmgate.providers.anthropic import ANTHROPIC
 from llmgate.providers.azure import AZURE
 from llmgate.providers.bedrock_claude import BEDROCK
@@ -48,6 +50,14 @@ PROVIDERS: Mapping[str, Provider] = {
 }
 """Every provider by its name, which is also the prefix of its models in a configuration."""
 
+NATIVE: Mapping[str, tuple[Provider, NativeApi]] = {
+    prefix: (known, known.native)
+    for known in PROVIDERS.values()
+    if known.native
+    for prefix in known.native.prefixes
+}
+"""The first segment of a path -> whose own API is below it."""
+
 _ALIASES = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
@@ -79,6 +89,12 @@ _BARE_NAMES = {
     "anthropic": re.compile("claude-"),
     "gemini": re.compile("gemini-"),
 }
+
+
+def resource_url(path: str, deployment: Deployment) -> str:
+    """Return where a resource of OpenAI's API is, `files/file-1` for instance, at any provider."""
+    url = PROVIDERS[deployment.provider].resource_url
+    return url(path, deployment) if url else f"{deployment.api_base}/{natives.escaped(path)}"
 
 
 def serving(deployment: Deployment) -> Provider:

@@ -15,6 +15,7 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
 from llmgate.contract import ModelListing
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -26,6 +27,7 @@ from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
 from llmgate.providers import listings
+from llmgate.providers import natives
 
 _KEY_ENV = ("ANTHROPIC_API_KEY",)
 VERSION = "2023-06-01"
@@ -96,8 +98,15 @@ def _list_models(deployment: Deployment) -> Call:
     return Call("GET", url(deployment, "/models?limit=1000"), {})
 
 
+def _native_url(path: str, deployment: Deployment) -> str:
+    """Return where *path*, which may begin with v1, is."""
+    root = deployment.api_base.removesuffix("/v1")
+    return f"{root}/v1/{natives.escaped(path.removeprefix('v1/'))}"
+
+
 ANTHROPIC = Provider(
     name="anthropic",
+    native=NativeApi(("anthropic",), _native_url, family="anthropic"),
     base_url=_base_url,
     authorize=_authorize,
     failure=anthropic_wire.failure,

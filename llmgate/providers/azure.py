@@ -16,9 +16,11 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import ModelListing
+from llmgate.contract import NativeApi
 from llmgate.contract import Provider
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import credentials
+from llmgate.providers import natives
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import chat_body
 from llmgate.providers.openai import operation
@@ -108,8 +110,16 @@ def _list_models(deployment: Deployment) -> Call:
     return Call("GET", resource_url("models", deployment), {})
 
 
+def _native_url(path: str, deployment: Deployment) -> str:
+    """Return where *path* is below the resource."""
+    return f"{root(deployment.api_base)}/{natives.escaped(path)}"
+
+
 _AZURE = Provider(
     name="azure",
+    native=NativeApi(("azure",), _native_url, re.compile(r"/deployments/([^/]+)")),
+    resources="versioned",
+    resource_url=resource_url,
     base_url=_base_url,
     authorize=_authorize,
     failure=openai_wire.failure,

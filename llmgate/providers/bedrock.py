@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from llmgate.codecs import aws_eventstream
 from llmgate.contract import Body
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -85,8 +87,19 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
     return aws.signed(call, deployment, "bedrock")
 
 
+_ACTION = re.compile(r"model/(.+)/([a-z-]+)")
+
+
+def _native_url(path: str, deployment: Deployment) -> str:
+    """Return where *path* is; a model's ARN has slashes of its own, which are escaped."""
+    found = _ACTION.fullmatch(path)
+    steps = ["model", *found.groups()] if found else path.split("/")
+    return "/".join([deployment.api_base, *(quote(step, safe="") for step in steps)])
+
+
 BEDROCK = Provider(
     name="bedrock",
+    native=NativeApi(("bedrock",), _native_url, re.compile(r"model/(.+)/[a-z-]+$"), "message"),
     base_url=_base_url,
     authorize=_authorize,
     failure=bedrock_errors.failure,

@@ -15,6 +15,7 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
 from llmgate.contract import ModelListing
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -25,6 +26,7 @@ from llmgate.dialects.others import cohere_search
 from llmgate.dialects.others import cohere_stream
 from llmgate.providers import credentials
 from llmgate.providers import listings
+from llmgate.providers import natives
 from llmgate.schema import parameters
 
 _KEY_ENV = ("COHERE_API_KEY", "CO_API_KEY")
@@ -96,8 +98,17 @@ def _list_models(deployment: Deployment) -> Call:
     return Call("GET", _url(deployment, "/v1/models?page_size=1000"), {})
 
 
+_VERSION = re.compile(r"/v[12](/.*)?$")
+
+
+def _native_url(path: str, deployment: Deployment) -> str:
+    """Return where *path*, which names the version of the API, is."""
+    return f"{_VERSION.sub('', deployment.api_base)}/{natives.escaped(path)}"
+
+
 COHERE = Provider(
     name="cohere",
+    native=NativeApi(("cohere",), _native_url, family="message"),
     base_url=_base_url,
     authorize=credentials.bearer(_KEY_ENV),
     failure=cohere.failure,

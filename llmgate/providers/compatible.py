@@ -14,7 +14,6 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Provider
-from llmgate.contract import Row
 from llmgate.dialects.openai import embeddings as openai_embeddings
 from llmgate.dialects.openai import prepare
 from llmgate.dialects.openai import wire as openai_wire
@@ -23,6 +22,7 @@ from llmgate.providers import listings
 from llmgate.providers.openai import call_to
 from llmgate.providers.openai import operation
 from llmgate.providers.openai import with_optional_responses
+from llmgate.providers.row import Row
 from llmgate.schema import parameters
 
 
@@ -47,6 +47,7 @@ def provider(name: str, row: Row) -> Provider:
             "api_key": row.key_env or optional_key,
             "api_base": row.base_env or (f"{name.upper()}_API_BASE",),
         },
+        native=row.native,
         listing=listings.openai(row.models_path) if row.models_path else None,
     )
     if "chat" not in made.operations:

@@ -18,6 +18,7 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import ModelListing
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.dialects.gemini import embeddings as gemini_embeddings
@@ -31,6 +32,7 @@ from llmgate.fronts.gemini import native as front_native
 from llmgate.fronts.gemini import relay as front_relay
 from llmgate.providers import credentials
 from llmgate.providers import listings
+from llmgate.providers import natives
 
 _KEY_ENV = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _HOST = re.compile(r"[a-z]+://[^/]+", re.I)
@@ -149,8 +151,31 @@ def _list_models(deployment: Deployment) -> Call:
     return Call("GET", f"{deployment.api_base}/models?pageSize=1000", {})
 
 
+_VERSION = re.compile(r"/v\d\w*$")
+_VERSIONED = re.compile(r"(?:(?:upload|download)/)?v\d\w*(?:/|$)")
+MODEL_IN_PATH = re.compile(r"(?:^|/)(?:models|endpoints|tunedModels)/([^/:]+)")
+"""Finds a model's name in a path of one of Google's APIs."""
+
+
+def is_versioned(path: str) -> bool:
+    """Return whether *path* begins with the version of an API."""
+    return bool(_VERSIONED.match(path))
+
+
+def unversioned(base: str) -> str:
+    """Return the address *base* without the version at its end."""
+    return _VERSION.sub("", base)
+
+
+def _native_url(path: str, deployment: Deployment) -> str:
+    """Return where *path*, which may name a version of the API, is."""
+    base = deployment.api_base
+    return f"{unversioned(base) if is_versioned(path) else base}/{natives.escaped(path)}"
+
+
 GEMINI = Provider(
     name="gemini",
+    native=NativeApi(("gemini",), _native_url, MODEL_IN_PATH, "google"),
     base_url=_base_url,
     authorize=_authorize,
     failure=gemini_errors.failure,

@@ -14,6 +14,7 @@ from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import MessageRules
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import passed_on
@@ -31,6 +32,7 @@ from llmgate.dialects.responses import request as responses_request
 from llmgate.dialects.responses import stream as responses_stream
 from llmgate.providers import credentials
 from llmgate.providers import listings
+from llmgate.providers import natives
 
 _KEY_ENV = ("OPENAI_API_KEY",)
 
@@ -210,6 +212,8 @@ def _base_url(settings: Mapping[str, Any]) -> str:
 
 _OPENAI = Provider(
     name="openai",
+    native=NativeApi(("openai",), natives.below_base),
+    resources="plain",
     base_url=_base_url,
     authorize=_authorize,
     failure=openai_wire.failure,

@@ -1,15 +1,14 @@
-"""The rows of the upstreams that speak OpenAI's wire: address, key, operations, what each accepts.
-
-`docs` names the provider's page about what its chat accepts.
-"""
+"""The upstreams that speak OpenAI's wire: address, key, operations, what each accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from llmgate.contract import MessageRules
-from llmgate.contract import Row
+from llmgate.contract import NativeApi
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.providers import natives
+from llmgate.providers.row import Row
 
 _TEXT = ("chat", "completions", "embeddings")
 _ALL = tuple(openai_wire.PATHS)
@@ -31,6 +30,7 @@ _GATEWAY = MessageRules(cache_marks=True, one_system=False)
 _MISTRAL = Row(
     base_url="https://api.mistral.ai/v1",
     key_env=("MISTRAL_API_KEY",),
+    native=NativeApi(("mistral",), natives.below_base),
     operations=("chat", "embeddings", "moderations", "transcriptions"),
     drop=(
         *(hint for hint in _HINTS if hint != "prompt_cache_key"),
@@ -150,6 +150,7 @@ ROWS: Mapping[str, Row] = {
         "",
         base_env=("HOSTED_VLLM_API_BASE",),
         operations=(*_TEXT, "transcriptions", "translations", "rerank"),
+        native=NativeApi(("vllm",), natives.beside_v1),
         responses="stored",  # https://docs.vllm.ai/en/v0.32.0/serving/online_serving/
         docs="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
     ),

@@ -13,6 +13,7 @@ from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Events
 from llmgate.contract import Failure
+from llmgate.contract import NativeApi
 from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.contract import Reply
@@ -23,7 +24,9 @@ from llmgate.dialects.anthropic import relay as anthropic_relay
 from llmgate.dialects.anthropic import wire as anthropic_wire
 from llmgate.dialects.gemini import errors as gemini_errors
 from llmgate.dialects.openai import wire as openai_wire
+from llmgate.providers import gemini
 from llmgate.providers import vertex
+from llmgate.providers import vertex_native
 
 VERSION = "vertex-2023-10-16"
 """The default version of Anthropic's API."""
@@ -99,5 +102,10 @@ def _variant(deployment: Deployment) -> Provider:
     return VERTEX_CLAUDE if "claude" in deployment.model else vertex.VERTEX
 
 
-VERTEX_AI = vertex.VERTEX._replace(for_model=_variant)
+VERTEX_AI = vertex.VERTEX._replace(
+    for_model=_variant,
+    native=NativeApi(
+        ("vertex_ai", "vertex-ai"), vertex_native.url, gemini.MODEL_IN_PATH, family="google"
+    ),
+)
 """Vertex AI with the models of both makers."""

@@ -12,10 +12,10 @@ from llmgate.codecs.multipart import Form
 from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Operation
-from llmgate.contract import Row
 from llmgate.contract import Upload
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers.compatible import provider
+from llmgate.providers.row import Row
 from llmgate.providers.rows import ROWS
 from llmgate.schema import parameters
 

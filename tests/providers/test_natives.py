@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from llmgate import errors
+from llmgate import providers
 from llmgate.contract import Deployment
-from llmgate.providers import PROVIDERS
-from llmgate.providers import natives
 
 AZURE = "https://res.openai.azure.com"
 VERTEX = "https://us-central1-aiplatform.googleapis.com/v1"
@@ -33,7 +32,7 @@ def deployment(provider: str, base: str, **over: Any) -> Deployment:
     ],
 )
 def test_a_resource_is_below_its_providers_address(provider: str, base: str, wanted: str) -> None:
-    assert natives.resource_url("files/file-1", deployment(provider, base)) == wanted
+    assert providers.resource_url("files/file-1", deployment(provider, base)) == wanted
 
 
 PLACE = "projects/p/locations/europe-west4/publishers/google/models/m:predict"
@@ -51,7 +50,7 @@ HERE = "https://europe-west4-aiplatform.googleapis.com"
 def test_a_path_names_its_location_at_google_alone(path: str, base: str, wanted: str) -> None:
     here = deployment("vertex_ai", base, settings={"vertex_project": "p"})
 
-    assert natives.PREFIXES["vertex_ai"].url(path, here) == wanted
+    assert providers.NATIVE["vertex_ai"][1].url(path, here) == wanted
 
 
 def test_a_location_that_cannot_be_is_refused() -> None:
@@ -59,12 +58,12 @@ def test_a_location_that_cannot_be_is_refused() -> None:
     path = PLACE.replace("europe-west4", "evil.example")
 
     with pytest.raises(errors.InvalidRequest, match="location"):
-        natives.PREFIXES["vertex_ai"].url(f"v1/{path}", here)
+        providers.NATIVE["vertex_ai"][1].url(f"v1/{path}", here)
 
 
 def reached(prefix: str, base: str = "", **settings: Any) -> Deployment:
     """Return a deployment of the provider below *prefix*, at *base* or its usual place."""
-    provider = PROVIDERS[natives.PREFIXES[prefix].provider]
+    provider = providers.NATIVE[prefix][0]
     place = base or provider.base_url(settings).rstrip("/")
     return Deployment("g", provider.name, "m", place, settings=settings)
 
@@ -94,7 +93,7 @@ def reached(prefix: str, base: str = "", **settings: Any) -> Deployment:
 def test_a_path_is_below_the_providers_address(
     prefix: str, base: str, path: str, wanted: str
 ) -> None:
-    assert natives.PREFIXES[prefix].url(path, reached(prefix, base)) == wanted
+    assert providers.NATIVE[prefix][1].url(path, reached(prefix, base)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -123,11 +122,11 @@ def test_a_path_is_below_the_providers_address(
 def test_a_path_of_vertex_goes_to_its_location(path: str, wanted: str) -> None:
     ours = reached("vertex_ai", vertex_project="p")
 
-    assert natives.PREFIXES["vertex_ai"].url(path, ours) == wanted
+    assert providers.NATIVE["vertex_ai"][1].url(path, ours) == wanted
 
 
 def test_a_key_of_vertexs_has_its_own_project() -> None:
-    got = natives.PREFIXES["vertex_ai"].url("v1/publishers/x", reached("vertex_ai"))
+    got = providers.NATIVE["vertex_ai"][1].url("v1/publishers/x", reached("vertex_ai"))
 
     assert got == "https://us-central1-aiplatform.googleapis.com/v1/publishers/x"
 
@@ -136,10 +135,10 @@ def test_the_project_of_the_credentials_is_the_gates() -> None:
     ours = reached("vertex_ai", vertex_credentials={"project_id": "p"})
 
     with pytest.raises(errors.Forbidden, match="projects/p"):
-        natives.PREFIXES["vertex_ai"].url("v1/projects/q/locations/eu/x", ours)
+        providers.NATIVE["vertex_ai"][1].url("v1/projects/q/locations/eu/x", ours)
 
 
 def test_a_resource_of_azures_is_asked_for_by_the_deployments_version() -> None:
     ours = deployment("azure", AZURE, api_version="2025-01-01")
 
-    assert natives.resource_url("files", ours) == f"{AZURE}/openai/files?api-version=2025-01-01"
+    assert providers.resource_url("files", ours) == f"{AZURE}/openai/files?api-version=2025-01-01"
