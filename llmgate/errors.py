@@ -202,6 +202,14 @@ class UpstreamTimeout(GateError):
     code = "upstream_timeout"
 
 
+class StreamTooLong(GateError):
+    """A stream has lasted as long as the operator allows."""
+
+    status = 504
+    type = "timeout_error"
+    code = "stream_time_limit"
+
+
 TRANSIENT_STATUSES = frozenset({408, 409, 429, 498, *range(500, 600)}) - {501, 505, 508}
 """Statuses of an upstream for which the same request may succeed later. 498 is Groq's for a lack of
 capacity; 520 to 530 are Cloudflare's: most of them mean that the upstream was not reached."""

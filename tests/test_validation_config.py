@@ -201,7 +201,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
             "retry_unsafe",
         }
         | {"allow_private_addresses", "heartbeat", "state_path", "tracking"}
-        | {"data_dir", "allow_unpriced_models", "keys"},
+        | {"data_dir", "allow_unpriced_models", "keys", "cors", "dashboard", "stream_max_seconds"},
     }
 
 

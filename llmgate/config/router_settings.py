@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.errors import ConfigError
 from llmgate.routing import fallbacks
 from llmgate.routing.fallbacks import Fallbacks
 from llmgate.routing.retry_policy import RetryPolicy
@@ -44,6 +45,27 @@ def parse(*sections: Mapping[str, Any]) -> RouterSettings:
         match_any_tag=said.get("tag_filtering_match_any") is not False,
         parallel=said.get("default_max_parallel_requests"),
     )
+
+
+_STREAM_LIMIT = "LLMGATE_STREAM_MAX_SECONDS"
+
+
+def stream_limit(own: Mapping[str, Any], environ: Mapping[str, str]) -> float | None:
+    """Return the most seconds of a stream in llmgate_settings or the environment, None: no limit.
+
+    Raises ConfigError.
+    """
+    said = own.get("stream_max_seconds") or environ.get(_STREAM_LIMIT) or None
+    try:
+        seconds = None if said is None else float(said)
+    except ValueError:
+        seconds = -1.0
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise ConfigError(
+            f"the environment variable {_STREAM_LIMIT} is not a number of seconds; set it to one,"
+            " such as 3600, or unset it"
+        )
+    return seconds
 
 
 class _Said:

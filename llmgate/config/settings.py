@@ -156,7 +156,7 @@ def _settings(
     size = own.get("max_body_mb") or general.get("max_request_size_mb") or 32
     return Settings(
         routes,
-        router=parsed,
+        router=parsed._replace(stream_max_seconds=_stream_limit(own, environ, problems)),
         master_key=problems.attempt(lambda: _master_key(general, environ, problems), None),
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
@@ -174,6 +174,13 @@ def _settings(
         ),
         dashboard=own.get("dashboard") is not False,
     )
+
+
+def _stream_limit(
+    own: Mapping[str, Any], environ: Mapping[str, str], problems: Problems
+) -> float | None:
+    """Return the most seconds of a stream, None: no limit."""
+    return problems.attempt(lambda: router_settings.stream_limit(own, environ), None)
 
 
 def _allowed(general: Mapping[str, Any], own: Mapping[str, Any]) -> client_credentials.Allowed:

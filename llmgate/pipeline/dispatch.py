@@ -139,7 +139,10 @@ def _run(
     request = admit(gate, wanted.operation, body, meter)
     gate = _with_client_router(gate, body)
     options = request_options.read(body, body["model"], gate.settings)
-    deadline = Deadline(options.total_seconds(_deployments(gate, body["model"])))
+    deadline = Deadline(
+        options.total_seconds(_deployments(gate, body["model"])),
+        stream_seconds=gate.settings.stream_max_seconds,
+    )
     session = http_session.DeadlineSession(gate.session, deadline.remaining, meter.excerpt)
     gate = gate._replace(session=session)
     pool = CandidatePool(gate, wanted, request, options)
@@ -197,6 +200,7 @@ def _with_client_router(gate: Gate, body: Body) -> Gate:
     if given is None:
         return gate
     routes, settings = user_config.router(given, gate.allowed)
+    settings = settings._replace(stream_max_seconds=gate.settings.stream_max_seconds)
     return gate._replace(routes=routes, settings=settings, load_balancer=LoadBalancer(settings))
 
 

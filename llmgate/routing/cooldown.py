@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from llmgate import errors
 from llmgate.accounting.records import Entry
 from llmgate.contract import Deployment
 from llmgate.routing import retry_policy
@@ -149,9 +150,12 @@ def _is_probing(state: _State, now: float) -> bool:
     return state.probe is not None and now - state.probe < _PROBE_TIMEOUT
 
 
+_NO_FAULTS = ("client_left", "out_of_resources", errors.StreamTooLong.code)
+
+
 def _is_fault(entry: Entry) -> bool:
     """Return whether an attempt failed because of its deployment."""
-    if entry.error_code in ("client_left", "out_of_resources") or not entry.attempt:
+    if entry.error_code in _NO_FAULTS or not entry.attempt:
         return False
     if entry.status < 400:  # a stream that broke after its first event
         return entry.error is not None

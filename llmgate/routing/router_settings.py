@@ -18,6 +18,7 @@ class RouterSettings(NamedTuple):
     fallbacks: Fallbacks = Fallbacks()
     timeout: float = 600.0  # seconds for a request and all its attempts
     stream_timeout: float | None = None  # read (idle) timeout of a stream, in seconds
+    stream_max_seconds: float | None = None  # for a whole stream; the operator's alone
     strategy: str = "simple-shuffle"
     strategy_args: Mapping[str, Any] = {}
     allowed_fails: int = 3  # in a minute; exceeding this starts a cooldown

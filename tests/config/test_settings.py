@@ -764,3 +764,26 @@ def test_responses_are_stored_within_limits(said: str, wanted: Any, written: Any
     got = config.load(written(f"llmgate_settings: {{responses_store: {said}}}"), {})
 
     assert got.responses_store == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "seconds"),
+    [
+        ("", {}, None),
+        ("", {"LLMGATE_STREAM_MAX_SECONDS": ""}, None),
+        ("", {"LLMGATE_STREAM_MAX_SECONDS": "3600"}, 3600.0),
+        ("llmgate_settings: {stream_max_seconds: 0.5}", {}, 0.5),
+        ("llmgate_settings: {stream_max_seconds: 5}", {"LLMGATE_STREAM_MAX_SECONDS": "9"}, 5.0),
+    ],
+)
+def test_a_stream_may_have_a_limit(
+    text: str, env: dict[str, str], seconds: float | None, written: Any
+) -> None:
+    assert config.load(written(ONE + text), env).router.stream_max_seconds == seconds
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "x", "inf", "nan"])
+def test_a_limit_of_streams_that_is_invalid_is_named(value: str, written: Any) -> None:
+    message = fault(written(ONE), {"LLMGATE_STREAM_MAX_SECONDS": value})
+
+    assert "LLMGATE_STREAM_MAX_SECONDS is not a number of seconds" in message
