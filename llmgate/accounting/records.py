@@ -28,6 +28,7 @@ class Caller(NamedTuple):
     tags: tuple[str, ...] = ()  # that choose deployments
     metadata: Any = None
     more_tags: tuple[str, ...] = ()  # given where others go first: for the log alone
+    chat: str | None = None  # the chat or session that the request is part of
 
 
 class Request(NamedTuple):

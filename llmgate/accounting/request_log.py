@@ -25,8 +25,8 @@ from llmgate.trust import redaction
 
 _LONGEST = 8 * 1024  # characters of metadata that are written
 # fields with text of clients and upstreams
-_FOREIGN = """request_id endpoint user model_group error error_code cause upstream failures tags
-metadata request""".split()
+_FOREIGN = """request_id endpoint user chat_id model_group error error_code cause upstream failures
+tags metadata request""".split()
 _SECRETS = client_credentials.SECRETS | {"extra_headers"}  # of a request
 
 
@@ -149,6 +149,7 @@ def line(entry: Entry, prompts: bool) -> dict[str, Any]:
         "metadata": _short(entry.caller.metadata),
     }
     optional = {
+        "chat_id": entry.caller.chat,
         "error": entry.error,
         "error_code": entry.error_code,
         "cause": entry.cause,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from llmgate import errors
 from llmgate.access import assembly
+from llmgate.accounting import client_headers
 from llmgate.config import access_settings
 from llmgate.config import audit
 from llmgate.config import deployments
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     log_prompts: bool = False
     allowed: client_credentials.Allowed = client_credentials.Allowed()
     takes_tags: bool = True  # of clients
+    user_headers: tuple[str, ...] = ()  # with the end user's id, as a WSGI environment has them
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
     responses_store: tuple[int, int] | None = None  # seconds and bytes; None: none are stored
@@ -142,13 +144,9 @@ def _settings(
     """Return the settings in a whole, valid and resolved configuration."""
     litellm, general = _section(value, "litellm_settings"), _section(value, "general_settings")
     router, own = _section(value, "router_settings"), _section(value, "llmgate_settings")
-    context = deployments.Context(
-        environ,
-        overrides,
-        float(router.get("timeout") or litellm.get("request_timeout") or 600),
-        bool(litellm.get("drop_params")),
-        problems,
-    )
+    timeout = float(router.get("timeout") or litellm.get("request_timeout") or 600)
+    drops = bool(litellm.get("drop_params"))
+    context = deployments.Context(environ, overrides, timeout, drops, problems)
     routes = problems.attempt(lambda: _routes(value, context), Routes({}))
     parsed = problems.attempt(lambda: router_settings.parse(router, litellm, own), RouterSettings())
     parsed = parsed._replace(fallbacks=parsed.fallbacks.with_aliases(routes.aliases))
@@ -162,6 +160,7 @@ def _settings(
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
         log_prompts=bool(own.get("log_prompts")),
         allowed=_allowed(general, own),
+        user_headers=_user_headers(general),
         takes_tags=not general.get("reject_clientside_metadata_tags"),
         state_path=own.get("state_path") or None,
         tracking=own.get("tracking") or None,
@@ -189,6 +188,17 @@ def _allowed(general: Mapping[str, Any], own: Mapping[str, Any]) -> client_crede
         bool(general.get("allow_client_side_credentials")),
         bool(own.get("allow_private_addresses")),
     )
+
+
+def _user_headers(general: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the headers that the operator names for an end user, as WSGI names them."""
+    mapped = [
+        str(each["header_name"])
+        for each in general.get("user_header_mappings") or ()
+        if each.get("litellm_user_role", "customer") == "customer"
+    ]
+    named = [*mapped, general.get("user_header_name")]
+    return tuple(client_headers.environ_name(name) for name in named if name)
 
 
 def _resource_deployments(

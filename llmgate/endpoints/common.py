@@ -20,6 +20,7 @@ from flask import request
 from llmgate import config
 from llmgate import errors
 from llmgate.access.policy import MASTER
+from llmgate.accounting import client_headers
 from llmgate.accounting import in_flight
 from llmgate.accounting import meter as metering
 from llmgate.accounting import records
@@ -107,7 +108,7 @@ def record_request(value: Body) -> None:
     """Note in the meter who sends the valid body *value*, and for which model."""
     noted = meter()
     value.update(request_options.from_headers(request.headers))
-    noted.caller = records.caller(g.key, value, request.headers)
+    noted.caller = caller_of(value)
     noted.group = value.get("model")
     noted.body = value
 
@@ -115,8 +116,14 @@ def record_request(value: Body) -> None:
 def record_invalid_request(value: Body) -> None:
     """Note in the meter who sends the body *value*, which is not valid, and for which model."""
     noted, model = meter(), value.get("model")
-    noted.caller = records.caller(g.key, value, request.headers)
+    noted.caller = caller_of(value)
     noted.group = model[:200] if isinstance(model, str) else None
+
+
+def caller_of(value: Mapping[str, Any]) -> records.Caller:
+    """Return who sends the body *value*."""
+    found = records.caller(g.key, value, request.headers)
+    return client_headers.identified(found, request.environ, settings().user_headers)
 
 
 def may_use(model: str) -> bool:

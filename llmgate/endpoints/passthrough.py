@@ -19,7 +19,6 @@ from flask import request
 
 from llmgate import errors
 from llmgate import providers
-from llmgate.accounting import records
 from llmgate.codecs import sse
 from llmgate.config import resource_deployments
 from llmgate.contract import Body
@@ -193,7 +192,7 @@ def answered(
         **credentials,
         **request_options.from_headers(request.headers),
     }
-    meter.caller = records.caller(common.key(), members, request.headers)
+    meter.caller = common.caller_of(members)
     meter.body = dict(members)
     if request.method != "POST":  # those are counted already
         common.enter()
