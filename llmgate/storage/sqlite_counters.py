@@ -6,7 +6,8 @@ lock is short, and after a failure a `MemoryStore` takes its place for some seco
 
 from __future__ import annotations
 
-import atexit
+import contextlib
+import fcntl
 import logging
 import os
 import secrets
@@ -49,17 +50,20 @@ _START_COOLDOWN = """insert into rests values (?, ?) on conflict do update
 class SqliteStore:
     """A `Store` in the file at *path*, which is created when it is first needed.
 
-    `owned`: the file is removed when the process that made this object ends.
+    `owned`: the file is removed with this object, in the process that made it; if that is killed,
+    by the next gateway that makes such a file.
     """
 
     def __init__(self, path: str, owned: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()  # one writer per process: SQLite's own wait is unfair
         self._opened: tuple[int, sqlite3.Connection] | None = None
+        self._closing: Callable[[], object] = lambda: None  # of the connection
+        self._owned = owned
         self._memory = MemoryStore()
         self._breaker = Breaker()
         if owned:
-            atexit.register(_remove, path, os.getpid())
+            weakref.finalize(self, _remove_own, path, os.getpid())
 
     def take(self, name: str, limit: RateLimit, tokens: int, now: float) -> float:
         def taken(db: sqlite3.Connection) -> float:
@@ -119,6 +123,7 @@ class SqliteStore:
     def _connection(self) -> sqlite3.Connection:
         """Return this process's connection; one from before a fork is not used."""
         if self._opened is None or self._opened[0] != os.getpid():
+            lock = _in_use(self._path) if self._owned else -1
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(
                 self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
@@ -127,7 +132,7 @@ class SqliteStore:
             db.execute("pragma synchronous = off")  # worthless after a crash of the machine
             self._opened = (os.getpid(), db)
             # not __del__: in a cycle SQLite's own finalizer may run first, and it warns
-            weakref.finalize(self, _close, *self._opened)
+            self._closing = weakref.finalize(self, _close, os.getpid(), db, lock)
             db.executescript(_TABLES)
             _drop_rows_of_other_boots(db)
         return self._opened[1]
@@ -147,8 +152,7 @@ class SqliteStore:
     def close(self) -> None:
         """Close the connection of this process."""
         with self._lock:
-            if self._opened:
-                _close(*self._opened)
+            self._closing()
             self._opened = None
 
 
@@ -169,10 +173,12 @@ def _drop_rows_of_other_boots(db: sqlite3.Connection) -> None:
     db.execute("commit")
 
 
-def _close(pid: int, db: sqlite3.Connection) -> None:
-    """Close *db* in the process *pid*, which opened it, and in no other."""
+def _close(pid: int, db: sqlite3.Connection, lock: int) -> None:
+    """Close *db* and *lock* in the process *pid*, which opened them, and in no other."""
     if os.getpid() == pid:
         db.close()
+        if lock >= 0:
+            os.close(lock)
 
 
 def open_store(path: str | None) -> Store:
@@ -185,8 +191,37 @@ def open_store(path: str | None) -> Store:
     return SqliteStore(os.path.join(tempfile.gettempdir(), name), owned=True)
 
 
-def _remove(path: str, pid: int) -> None:
-    """Remove the file at *path* and its companions, in the process *pid* only."""
+def _in_use(path: str) -> int:
+    """Return a lock that shows that the file at *path* is in use; remove files that are not."""
+    for other in Path(path).parent.glob("llmgate-*-*.db-lock"):
+        if str(other) != f"{path}-lock":
+            with contextlib.suppress(OSError):  # another user's
+                _remove_abandoned(str(other).removesuffix("-lock"))
+    while True:
+        lock = os.open(f"{path}-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if os.fstat(lock).st_nlink:  # else another process took it for abandoned
+            return lock
+        os.close(lock)
+
+
+def _remove_abandoned(path: str) -> None:
+    """Remove the file at *path* if no process uses it. Raises OSError."""
+    lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _remove(path)
+    finally:
+        os.close(lock)
+
+
+def _remove_own(path: str, pid: int) -> None:
+    """Remove the file at *path* in the process *pid* only."""
     if os.getpid() == pid:
-        for suffix in ("", "-wal", "-shm"):
-            Path(path + suffix).unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    """Remove the file at *path* and its companions."""
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        Path(path + suffix).unlink(missing_ok=True)

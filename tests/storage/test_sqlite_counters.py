@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Iterator
@@ -121,6 +124,45 @@ def test_a_file_of_its_own_is_created_when_needed() -> None:
     assert not Path(found._path).exists()
     assert found.cooldowns() == {}
     assert isinstance(sqlite_counters.open_store("off"), MemoryStore)
+
+
+def test_a_file_of_its_own_is_removed_with_its_store() -> None:
+    found = sqlite_counters.open_store(None)
+    assert isinstance(found, SqliteStore)
+    found.start_cooldown("one", 1.0)
+    path = Path(found._path)
+    before = path.exists()
+
+    del found
+    gc.collect()
+
+    assert (before, list(path.parent.glob(f"{path.name}*"))) == (True, [])
+
+
+_KILLED = """
+import os
+from llmgate.storage import sqlite_counters
+found = sqlite_counters.open_store(None)
+found.start_cooldown("one", 1.0)
+os._exit(9)
+"""
+
+
+def test_the_file_of_a_killed_gateway_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_counters.tempfile, "tempdir", str(tmp_path))
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    living, other = sqlite_counters.open_store(None), sqlite_counters.open_store(None)
+    living.start_cooldown("one", 1.0)
+    subprocess.run([sys.executable, "-c", _KILLED], env=environ, check=False)
+    before = len(list(tmp_path.glob("*.db")))
+
+    other.start_cooldown("one", 1.0)
+
+    assert before == 2
+    files = {path.name for path in tmp_path.glob("*.db")}
+    assert files == {Path(each._path).name for each in (living, other)}  # type: ignore[attr-defined]
 
 
 def test_in_a_reference_cycle_the_connection_is_closed_first(store: SqliteStore, path: str) -> None:
