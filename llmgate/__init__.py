@@ -17,7 +17,9 @@ from llmgate.access import assembly
 from llmgate.accounting import request_log
 from llmgate.config import deployments
 from llmgate.dashboard import registration
+from llmgate.endpoints import admin_activity
 from llmgate.endpoints import admin_keys
+from llmgate.endpoints import admin_spend
 from llmgate.endpoints import admin_teams
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
@@ -62,7 +64,9 @@ from llmgate.upstream import oauth
 from llmgate.upstream import session as http_session
 
 _BLUEPRINTS = (
+    admin_activity.blueprint,
     admin_keys.blueprint,
+    admin_spend.blueprint,
     admin_teams.blueprint,
     model_info.blueprint,
     audio.blueprint,

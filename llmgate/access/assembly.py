@@ -52,6 +52,7 @@ class Access(NamedTuple):
     directory: Directory
     office: Office
     policy: AccessPolicy
+    options: budgets.Options
 
     def close(self) -> None:
         """Charge the calls that have ended; no others follow."""
@@ -90,7 +91,7 @@ def assemble(
     limits = RateLimits(counters, Leases(settings.data_dir / "leases.db"))
     stores = Stores(back.directory, back.ledger, limits)
     policy = AccessPolicy(stores, deployments_of, settings.options, time.time)
-    return Access(back.directory, back, policy)
+    return Access(back.directory, back, policy, settings.options)
 
 
 _INFO = ("/key/info", "/key/health")  # a key may always ask about itself

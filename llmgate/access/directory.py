@@ -21,6 +21,10 @@ from llmgate.storage.database import Unavailable
 _LARGEST_CACHE = 10_000  # keys, customers and tags in memory
 
 
+ROLES = {"proxy_admin": "admin", "proxy_admin_viewer": "viewer"}
+"""What users with these roles may do: everything, or read everything."""
+
+
 class Member(NamedTuple):
     """Everything that governs the calls of one key."""
 
@@ -28,6 +32,7 @@ class Member(NamedTuple):
     user: Rules | None = None
     team: Rules | None = None
     membership: Rules | None = None  # of the user in the team
+    role: str = ""  # "admin" or "viewer" of the gateway
 
 
 class Directory:
@@ -115,7 +120,14 @@ class Directory:
         membership = None
         if key.user and key.team:
             membership = self._read_rules("member", f"{key.team}\n{key.user}")
-        return Member(key, user, team, membership)
+        return Member(key, user, team, membership, self._role(key.user))
+
+    def _role(self, user: str | None) -> str:
+        """Return what *user* may do with the gateway itself."""
+        if not user or not self._control.exists():
+            return ""
+        data = self._control.read(lambda records: records.get("user", user)) or {}
+        return ROLES.get(str(data.get("user_role")), "")
 
     def _read_rules(self, kind: str, id: str) -> Rules | None:
         """Return the rules in the record *id* of *kind*, with those of the budget it names."""

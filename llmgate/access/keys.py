@@ -29,7 +29,6 @@ class Key(NamedTuple):
     routes: tuple[str, ...] = ()
     expires: int | None = None  # microseconds since the epoch
     metadata: Any = None
-    is_admin: bool = False
 
 
 def generate() -> str:

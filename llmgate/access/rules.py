@@ -132,7 +132,9 @@ _OLLAMA = "/api/chat /api/generate /api/embed /api/embeddings /api/tags /api/sho
 ROUTE_GROUPS = {
     "llm_api_routes": ("/v1/*", "/v1beta/*", "/openai/*", "/api/engine/*", "/engines/*", *_OLLAMA),
     "info_routes": ("/key/info", "/v1/models", "/v1/models/*", "/v1/model/info", "/model/info"),
-    "management_routes": ("/key/*", "/user/*", "/team/*"),
+    "management_routes": tuple(
+        f"/{name}/*" for name in "key user team customer end_user budget tag spend global".split()
+    ),
 }
 """The paths behind the names of groups that `allowed_routes` may hold."""
 

@@ -19,6 +19,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import json_bodies
 from llmgate.endpoints.error_responses import printable
+from llmgate.storage.database import TooSlow
 
 T = TypeVar("T")
 
@@ -38,6 +39,17 @@ def done(work: Callable[[], T]) -> T:
     """Return what *work* returns; raises StoreUnavailable if a store is not available."""
     with refusals.store_errors():
         return work()
+
+
+def read(work: Callable[[], T]) -> T:
+    """Return what *work* reads for a report; raises StoreUnavailable, or InvalidRequest if slow."""
+    try:
+        return done(work)
+    except TooSlow:
+        raise errors.InvalidRequest(
+            "This takes too long; narrow the range of time, or filter by less.",
+            code="range_too_wide",
+        ) from None
 
 
 def answer(value: Any, given: Mapping[str, Any] = {}, known: Collection[str] = ()) -> Response:

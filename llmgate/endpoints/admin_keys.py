@@ -40,10 +40,11 @@ def generate() -> Response:
 def info() -> Response:
     """Describe a key: the one in the query, else the caller's own."""
     own: str | None = g.member.key.token if g.member else None
+    may_see_all = g.member is not None and g.member.role
     named = admin.text("key") or own
     if named is None:
         raise fields.InvalidField("'key' is required, unless a key asks about itself.", param="key")
-    data = _visible(named, own)
+    data = _visible(named, None if may_see_all else own)
     row = _row("key", data)
     del row["token"]
     return admin.answer({"key": named, "info": {**row, "status": _status(data)}})
@@ -137,7 +138,7 @@ def _rotated(named: str, given: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/key/list")
-@auth.admin
+@auth.viewer
 def list_keys() -> Response:
     """List the hashes of keys, or with return_full_object=true the keys, a page at a time."""
     page, size = admin.number("page", 1, 10**6), admin.number("size", 10, 100)
@@ -158,7 +159,7 @@ def list_keys() -> Response:
 
 
 @blueprint.get("/key/aliases")
-@auth.admin
+@auth.viewer
 def aliases() -> Response:
     """List the aliases of keys, a page at a time."""
     page, size = admin.number("page", 1, 10**6), admin.number("size", 50, 100)

@@ -41,7 +41,7 @@ def create() -> Response:
 
 
 @blueprint.get("/team/info")
-@auth.admin
+@auth.viewer
 def info() -> Response:
     """Describe the team in the query, with its keys."""
     id = admin.text("team_id")
@@ -52,7 +52,7 @@ def info() -> Response:
 
 
 @blueprint.get("/team/list")
-@auth.admin
+@auth.viewer
 def list_teams() -> Response:
     """List the teams with their keys."""
     found = admin.done(lambda: teams.listed(admin.office()))

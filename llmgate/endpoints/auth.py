@@ -13,6 +13,7 @@ from flask import request
 
 from llmgate import errors
 from llmgate.access.assembly import Access
+from llmgate.access.directory import Member
 from llmgate.access.policy import MASTER
 from llmgate.accounting import records
 from llmgate.endpoints import wrong_keys
@@ -54,9 +55,33 @@ QUIET = ("public", "login")
 
 
 def admin(view: View) -> View:
-    """Return *view*, marked as one that only the master key may call."""
-    view.admin = True  # type: ignore[attr-defined]
+    """Return *view*, marked as one that only the master key and administrators may call."""
+    view.admin = ("admin",)  # type: ignore[attr-defined]
     return keyed(view)
+
+
+def viewer(view: View) -> View:
+    """Return *view*, marked as one that only administrators, and who may read all, may call."""
+    view.admin = ("admin", "viewer")  # type: ignore[attr-defined]
+    return keyed(view)
+
+
+def own(view: View) -> View:
+    """Return *view*, marked as one that shows each key its own alone: see `own_key`."""
+    view.admin = ("admin", "viewer", "")  # type: ignore[attr-defined]
+    return keyed(view)
+
+
+def own_key() -> str | None:
+    """Return what the caller's key is in the ledger, None if the caller may see all keys."""
+    member: Member | None = g.member
+    return None if member is None or member.role else member.key.spend_id
+
+
+def actor() -> str | None:
+    """Return who administers, for the audit: an administrator's user id; None: the master key."""
+    member: Member | None = g.member
+    return member.key.user if member else None
 
 
 def access() -> Access:
@@ -67,10 +92,10 @@ def access() -> Access:
 
 def check_key(master_digest: bytes | None, view: View | None) -> None:
     """Raise Unauthorized or Forbidden if the client's key is missing, wrong, or not enough."""
-    is_admin = getattr(view, "admin", False)
+    roles: tuple[str, ...] = getattr(view, "admin", ())
     if getattr(view, "auth", "key") == "metered_login":
         return
-    if master_digest is None and is_admin:
+    if master_digest is None and roles and g.member is None:
         raise errors.Forbidden(
             "Management needs a master key: set LLMGATE_MASTER_KEY, restart, and send it.",
             code="master_key_required",
@@ -80,7 +105,7 @@ def check_key(master_digest: bytes | None, view: View | None) -> None:
     if g.member is not None:
         access().check(g.member, request.path)
     key: str = g.key
-    if is_admin and key != MASTER:
+    if roles and key != MASTER and not (g.member and g.member.role in roles):
         raise errors.Unauthorized("Only the master key may manage keys, users and teams.")
     if key:
         return

@@ -161,5 +161,8 @@ class Reports(Protocol):
     def calls(self, only: Filter, before: Cursor | None, limit: int) -> list[CallRow]:
         """Return calls, newest first, after *before*. Raises storage.database.TooSlow."""
 
+    def count_calls(self, only: Filter, most: int) -> int:
+        """Return how many calls there are, *most* at the most. Raises storage.database.TooSlow."""
+
     def call(self, id: str) -> CallRow | None:
         """Return the call with the ledger's *id*, or the last with that x-request-id."""

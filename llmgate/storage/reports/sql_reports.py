@@ -111,11 +111,8 @@ class SqlReports:
         return int(rows[0][0]) if rows else 0
 
     def calls(self, only: Filter, before: Cursor | None, limit: int) -> list[CallRow]:
-        where, given = _filter(only)
-        source, order = "calls", "at desc, n desc"
-        if only.tag is not None:  # along the calls of the tag
-            source, order = "call_tags join calls on n = call", "call desc"
-            where, given = [*where, "tag = ?"], [*given, only.tag]
+        source, where, given = _found(only)
+        order = "at desc, n desc" if only.tag is None else "call desc"  # along those of the tag
         if before is not None and only.tag is not None:
             where, given = [*where, "call < ?"], [*given, before.n]
         elif before is not None:
@@ -123,6 +120,12 @@ class SqlReports:
             given[1] = min(only.end, before.at + 1)
         sql = f"select {_CALL} from {source} where {' and '.join(where)} order by {order} limit ?"
         return self._read(lambda db: _with_tags(db, db.execute(sql, [*given, limit])), [])
+
+    def count_calls(self, only: Filter, most: int) -> int:
+        source, where, given = _found(only)
+        sql = f"""select count(*) from
+        (select 1 as found from {source} where {" and ".join(where)} limit ?) as some"""
+        return self._read(lambda db: int(db.execute(sql, [*given, most]).fetchone()[0]), 0)
 
     def call(self, id: str) -> CallRow | None:
         return next(iter(self.calls(Filter(id=id), None, 1)), None)
@@ -180,6 +183,14 @@ def _wanted(wanted: Wanted) -> tuple[str, list[Any]]:
         where.append("(model = ? or upstream_model = ?)")
         given += [wanted.model, wanted.model]
     return " and ".join(where), given
+
+
+def _found(only: Filter) -> tuple[str, list[str], list[Any]]:
+    """Return the tables of the calls of *only*, the conditions, and their parameters."""
+    where, given = _filter(only)
+    if only.tag is None:
+        return "calls", where, given
+    return "call_tags join calls on n = call", [*where, "tag = ?"], [*given, only.tag]
 
 
 def _filter(only: Filter) -> tuple[list[str], list[Any]]:
