@@ -99,6 +99,11 @@ def warnings(settings: config.Settings) -> list[str]:
             "no model_list is given and no provider's key is set: the built-in echo answers with"
             " the last message; set OPENAI_API_KEY, or write a model_list"
         )
+    if _is_unverified(settings):
+        found.append(
+            "ssl_verify is false: the certificates of upstreams are not verified, and anyone on the"
+            " way can read keys and prompts; set it to the path of your CA's certificate"
+        )
     if settings.master_key is None:
         found.append(
             "no master key is set: anyone who can reach this port can spend your provider keys;"
@@ -109,6 +114,12 @@ def warnings(settings: config.Settings) -> list[str]:
                 "LLMstudio chats are stored, and anyone who can reach this port can read them"
             )
     return found
+
+
+def _is_unverified(settings: config.Settings) -> bool:
+    """Return whether the certificates of all upstreams, or of one, are not verified."""
+    own = (each.tls for found in settings.routes.groups.values() for each in found)
+    return any(tls is not None and tls.verify is False for tls in (*own, settings.network.tls))
 
 
 def _is_echo(routes: routes.Routes) -> bool:
@@ -176,7 +187,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     """Return the WSGI application that *settings* describe, with *policies* besides its own."""
     app = _App("llmgate", static_folder=None)
     app.extensions["llmgate.settings"] = settings
-    session = http_session.Session()
+    session = http_session.Session(settings.network)
     admission_control = admission.AdmissionControl(app.wsgi_app, settings.beats)
     shared = sqlite_counters.open_store(settings.state_path)
     parallel = load_balancer.bulkhead(settings.routes, lambda: admission_control.limit)

@@ -111,7 +111,7 @@ def _priced(path: str | None, model: str) -> Iterator[_Priced]:
 
 def probe(settings: config.Settings) -> Iterator[tuple[bool, str]]:
     """Yield whether each deployment of *settings* works, and a line about it."""
-    session = http_session.Session()
+    session = http_session.Session(settings.network)
     balancer = LoadBalancer(settings.router)
     gate = Gate(settings.routes, session, oauth.TokenCache(session), balancer, settings.router)
     for found in model_listing.probes(gate):

@@ -56,6 +56,13 @@ class SpooledFile(Protocol):
         """Go back to the first byte."""
 
 
+class Tls(NamedTuple):
+    """How an upstream is authenticated, and the gateway to it."""
+
+    verify: bool | str = True  # or the path of a CA bundle, a file or a directory
+    certificate: tuple[str, str | None] | None = None  # the files of ours, and of its key
+
+
 class Upload(NamedTuple):
     """A file that a client sent: its bytes lie in *file*, on disk if there are many."""
 
@@ -103,6 +110,7 @@ class Deployment(NamedTuple):
     has_key: bool = True  # false: it lacks a key that its provider needs
     has_client_key: bool = False  # for one request: the credentials are the client's
     has_client_address: bool = False  # for one request: api_base is the client's
+    tls: Tls | None = None  # None: as for all upstreams
 
     def __repr__(self) -> str:
         """Return it without its secrets (key, settings, defaults)."""
@@ -116,6 +124,7 @@ class Call(NamedTuple):
     url: str
     headers: dict[str, str]
     data: bytes | SpooledFile = b""
+    tls: Tls | None = None
 
     def __repr__(self) -> str:
         """Return it without its headers, which hold a secret."""
@@ -215,14 +224,10 @@ class Operation(NamedTuple):
     usage: Callable[[Mapping[str, Any]], Usage] = no_usage  # of a reply or event in OpenAI's shape
     params: frozenset[str] | None = None  # OpenAI parameters it takes; None: all
     extensions: frozenset[str] | None = None  # Anthropic's members it takes; None: all
-    passthrough: bool = (
-        False  # its bytes are its endpoint's own wire and are passed on as they came
-    )
+    passthrough: bool = False  # its bytes, its endpoint's own wire, are passed on as they came
     stream_filter: Relay | None = None  # how the stream of a native operation is passed on
     split: Parts = whole_body  # the bodies of its calls, where one takes less than OpenAI's
-    web_search: Callable[[str, bool], bool] = (
-        no_web_search  # whether a model takes web_search_options, beside functions or not
-    )
+    web_search: Callable[[str, bool], bool] = no_web_search  # does (a model, beside functions)?
     merge: Join = first_reply  # the replies to these
     # for a body of the client's: the operation to use in its place, None: this one
     instead: Callable[[Body], Operation | None] | None = None
@@ -263,18 +268,14 @@ class Provider(NamedTuple):
     operations: Mapping[str, Operation]
     env: Mapping[str, tuple[str, ...]] = {}  # setting -> environment variables of its default
     settings: frozenset[str] = frozenset()  # litellm_params that are its own, not the body's
-    exclusive_settings: frozenset[str] = (
-        frozenset()
-    )  # if one is set, the environment gives no other
+    exclusive_settings: frozenset[str] = frozenset()  # with one, the environment gives no other
     required_settings: tuple[tuple[str, ...], ...] = (
         ("api_key",),
     )  # any of these, all of it, serves
     address_settings: frozenset[str] = frozenset()  # where requests go: never a client's
     files: frozenset[str] = frozenset()  # settings that may be the path of a file in their place
     login: Login | None = None
-    for_model: Callable[[Deployment], Provider] | None = (
-        None  # for a model that differs from others
-    )
+    for_model: Callable[[Deployment], Provider] | None = None  # for a model that differs
     local_handler: Callable[[Call], Answer] | None = None  # in place of HTTP: it answers by itself
     listing: ModelListing | None = None
     native: NativeApi | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llmgate.config.network_settings import Web
 from llmgate.config.settings import MEGABYTE
 from llmgate.config.settings import Settings
 from llmgate.config.settings import load
-from llmgate.config.web_settings import Web
 
 __all__ = ["MEGABYTE", "Settings", "Web", "load"]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.config import audit
+from llmgate.config import network_settings
 from llmgate.config import provider_settings
 from llmgate.config import router_settings
 from llmgate.config.file.problems import Problems
@@ -172,6 +173,7 @@ def _deployment(entry: Mapping[str, Any], at: int, path: str, context: Context) 
         prices=_prices(provider, model, given, info),
         info=info,
         routing=_routing_options(given),
+        tls=network_settings.tls(given, path) if context.problems is not None else None,
     )
     made = made._replace(has_key=audit.missing_key(made) is None)
     if context.problems is not None and path:
@@ -248,6 +250,7 @@ def _defaults(provider: Provider, given: Mapping[str, Any], overrides: Overrides
         *provider_settings.GENERAL,
         *provider.env,
         *provider.settings,
+        *network_settings.OPTIONS,
         *parameters.GATE_ONLY,
     }
     defaults = {

@@ -18,9 +18,9 @@ from llmgate.accounting import client_headers
 from llmgate.config import access_settings
 from llmgate.config import audit
 from llmgate.config import deployments
+from llmgate.config import network_settings
 from llmgate.config import resource_deployments
 from llmgate.config import router_settings
-from llmgate.config import web_settings
 from llmgate.config.deployments import Overrides
 from llmgate.config.file import reading
 from llmgate.config.file import references
@@ -33,6 +33,7 @@ from llmgate.inbound import keepalive
 from llmgate.routing.router_settings import RouterSettings
 from llmgate.routing.routes import Routes
 from llmgate.trust import client_credentials
+from llmgate.trust.network import Network
 
 MEGABYTE = 1024 * 1024
 
@@ -57,7 +58,8 @@ class Settings(NamedTuple):
         resource_deployments.ResourceDeployments()
     )
     access: assembly.Settings = assembly.Settings()
-    web: web_settings.Web = web_settings.Web()
+    web: network_settings.Web = network_settings.Web()
+    network: Network = Network()
     dashboard: bool = True
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # warnings for `--check` alone
@@ -149,12 +151,11 @@ def _settings(
     context = deployments.Context(environ, overrides, timeout, drops, problems)
     routes = problems.attempt(lambda: _routes(value, context), Routes({}))
     parsed = problems.attempt(lambda: router_settings.parse(router, litellm, own), RouterSettings())
-    parsed = parsed._replace(fallbacks=parsed.fallbacks.with_aliases(routes.aliases))
     audit.audit(value, routes, problems)
     size = own.get("max_body_mb") or general.get("max_request_size_mb") or 32
     return Settings(
         routes,
-        router=parsed._replace(stream_max_seconds=_stream_limit(own, environ, problems)),
+        router=_with_limits(parsed, routes, _stream_limit(own, environ, problems)),
         master_key=problems.attempt(lambda: _master_key(general, environ, problems), None),
         max_body=int(size * MEGABYTE),
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
@@ -167,7 +168,8 @@ def _settings(
         responses_store=_responses_store(own.get("responses_store")),
         beats=_beats(own.get("heartbeat")),
         resource_deployments=_resource_deployments(value, context, problems),
-        web=problems.attempt(lambda: web_settings.load(own, environ), web_settings.Web()),
+        web=problems.attempt(lambda: network_settings.web(own, environ), network_settings.Web()),
+        network=problems.attempt(lambda: network_settings.load(litellm, environ), Network()),
         access=problems.attempt(
             lambda: access_settings.load(litellm, own, environ), assembly.Settings()
         ),
@@ -180,6 +182,14 @@ def _stream_limit(
 ) -> float | None:
     """Return the most seconds of a stream, None: no limit."""
     return problems.attempt(lambda: router_settings.stream_limit(own, environ), None)
+
+
+def _with_limits(
+    parsed: RouterSettings, routes: Routes, stream_seconds: float | None
+) -> RouterSettings:
+    """Return *parsed* with the limit of streams, and the fallbacks of groups for their aliases."""
+    fallbacks = parsed.fallbacks.with_aliases(routes.aliases)
+    return parsed._replace(fallbacks=fallbacks, stream_max_seconds=stream_seconds)
 
 
 def _allowed(general: Mapping[str, Any], own: Mapping[str, Any]) -> client_credentials.Allowed:

@@ -114,6 +114,8 @@ def answered(gate: Gate, provider: Provider, call: Call, deployment: Deployment)
         return _answered(provider.local_handler, call)
     if gate.instance and deployment.api_base != _own_address(provider, deployment):
         call = loop_guard.mark(call, deployment, gate.instance, gate.via)
+    if deployment.tls is not None:
+        call = call._replace(tls=deployment.tls)
     address = client_credentials.pin(deployment, call.url, gate.allowed)
     answer = gate.session.send(call, deployment.timeout, address)
     return error_response.without_secrets(answer, call, deployment)

@@ -18,7 +18,7 @@ from llmgate.server import gunicorn_api
 from llmgate.server import parse_errors
 from llmgate.server import response_writer
 from llmgate.server import timeouts
-from llmgate.upstream import connections
+from llmgate.upstream.network import connections
 
 _DRAIN_IDLE_SECONDS = 2.0  # that idle connections have for a last request, as under threads
 _SPARE_CONNECTIONS = 16  # places of the pool that idle connections are closed for

@@ -18,7 +18,7 @@ from llmgate.contract import SpooledFile
 from llmgate.inbound import disconnect
 from llmgate.upstream import http1_chunked
 from llmgate.upstream import http1_head
-from llmgate.upstream.connections import Connection
+from llmgate.upstream.network.connections import Connection
 
 _BLOCK = 65536
 _DRAIN_SECONDS = 0.5  # in all, for the end of the framing of a stream that is complete

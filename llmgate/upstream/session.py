@@ -1,6 +1,6 @@
 """HTTP session for upstreams: sends calls over pooled connections, streams the responses.
 
-Only this module and `connections` import `requests` and `urllib3`.
+Only this module, `connections`, `network` and `transport_errors` import `requests` and `urllib3`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from llmgate import errors
 from llmgate.contract import Answer
 from llmgate.contract import Call
 from llmgate.contract import SpooledFile
+from llmgate.contract import Tls
 from llmgate.inbound import disconnect
-from llmgate.upstream import connections
+from llmgate.trust.network import Network
 from llmgate.upstream import http1
 from llmgate.upstream import http1_head
 from llmgate.upstream import transport_errors
 from llmgate.upstream.excerpt import ResponseExcerpt
+from llmgate.upstream.network import pools
 
 CONNECT_TIMEOUT = 5.0
 """Connect timeout in seconds."""
@@ -55,9 +57,9 @@ class _Limits(NamedTuple):
 class Session:
     """Pooled connections to upstreams; thread-safe, and fork-safe before the first use."""
 
-    def __init__(self, most_kept: int = 64) -> None:
-        self._adapter = connections.Adapter(_MOST_ORIGINS, most_kept, pool_block=False)
-        self._pools: dict[str, connections.Pool] = {}
+    def __init__(self, network: Network = Network(), most_kept: int = 64) -> None:
+        self._adapter = pools.Adapter(network, _MOST_ORIGINS, most_kept)
+        self._pools: dict[str | tuple[str, Tls], pools.Pool] = {}
 
     def send(
         self,
@@ -91,8 +93,8 @@ class Session:
     ) -> Answer:
         """Return the response to *call*; raises http1.Stale if a pooled connection was closed.
 
-        No redirects (they would leak x-api-key), no retries (the pipeline decides), no
-        environment (proxies and ~/.netrc would override the configuration).
+        No redirects (they would leak x-api-key), no retries (the pipeline decides), no ~/.netrc
+        (it would replace our Authorization).
         """
 
         def patience() -> float:
@@ -102,10 +104,13 @@ class Session:
         headers = _headers(call)
         origin, target = _parts(call.url)
         try:
-            pool = self._adapter.pinned(origin, address) if address else self._pool(origin)
+            pool = self._pool(origin, call.tls, address)
             exchange = http1.Exchange(pool.take(is_new), patience, pool.put)
             with exchange.until_answered():
                 headers = {"Host": exchange.open(min(CONNECT_TIMEOUT, seconds)), **headers}
+                if pool.forward is not None:
+                    headers |= {"Host": origin.partition("://")[2], **pool.forward}
+                    target = origin + target
                 head = http1_head.request(call.method, target, headers)
                 exchange.send(head, _rewound(call.data))
                 answered = exchange.read_head(call.method)
@@ -119,13 +124,16 @@ class Session:
         """Return infinity: there is no deadline."""
         return math.inf
 
-    def _pool(self, origin: str) -> connections.Pool:
-        """Return the connections to *origin*."""
-        pool = self._pools.get(origin)
+    def _pool(self, origin: str, tls: Tls | None, address: str | None) -> pools.Pool:
+        """Return the connections to *origin*, new ones if it is at an *address*."""
+        if address is not None:
+            return self._adapter.pinned(origin, address)
+        key = origin if tls is None else (origin, tls)
+        pool = self._pools.get(key)
         if pool is None:
             if len(self._pools) >= _MOST_ORIGINS:
                 self._pools.clear()
-            pool = self._pools[origin] = self._adapter.pool(origin)
+            pool = self._pools[key] = self._adapter.pool(origin, tls)
         return pool
 
 

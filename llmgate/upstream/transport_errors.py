@@ -9,8 +9,8 @@ import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from llmgate import errors
-from llmgate.upstream import connections
 from llmgate.upstream import http1_head
+from llmgate.upstream.network import connections
 
 FAILURES = (
     urllib3.exceptions.HTTPError,
@@ -52,6 +52,8 @@ def before_response(error: Exception, timeout: float, remaining: float) -> error
 
 def _unreachable(error: Exception) -> errors.Unreachable | None:
     """Return the error if no connection was made."""
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return errors.Unreachable(f"{error.args[0]}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return errors.Unreachable("The upstream's host name could not be resolved.")
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):

@@ -174,6 +174,7 @@ def test_a_deployment_is_complete() -> None:
         True,
         False,
         False,
+        None,
     )
 
 

@@ -23,12 +23,14 @@ import llmgate.upstream
 from llmgate import errors
 from llmgate.contract import Call
 from llmgate.trust import name_resolution
-from llmgate.upstream import connections
+from llmgate.trust.network import Network
 from llmgate.upstream import session as http_session
+from llmgate.upstream.network import pools
 
 PRIVATE: dict[str, Any] = {
     "_dns_host": urllib3.connection.HTTPConnection("a"),
     "_new_conn": urllib3.connection.HTTPConnection,
+    "_tunnel": urllib3.connection.HTTPConnection,
     "_get_conn": urllib3.connectionpool.HTTPConnectionPool,
     "_put_conn": urllib3.connectionpool.HTTPConnectionPool,
 }
@@ -37,7 +39,12 @@ PRIVATE: dict[str, Any] = {
 UNDOCUMENTED: list[tuple[Any, str]] = [
     (urllib3.connection.HTTPConnection("a"), "is_connected"),
     (urllib3.connection.HTTPConnection("a"), "socket_options"),
+    (urllib3.connection.HTTPConnection("a"), "proxy"),
+    (urllib3.connection.HTTPConnection, "set_tunnel"),
     (urllib3.connectionpool.HTTPConnectionPool, "ConnectionCls"),
+    (urllib3.connectionpool.HTTPSConnectionPool("a"), "conn_kw"),
+    (urllib3.ProxyManager("http://a"), "proxy_config"),
+    (urllib3.ProxyManager("http://a"), "pool_classes_by_scheme"),
     (urllib3.connectionpool.HTTPConnectionPool, "_new_conn"),
     (urllib3.PoolManager(), "pool_classes_by_scheme"),
     (urllib3.util.connection, "create_connection"),
@@ -45,6 +52,12 @@ UNDOCUMENTED: list[tuple[Any, str]] = [
     (requests.adapters.HTTPAdapter(), "poolmanager"),
     (requests.adapters.HTTPAdapter, "cert_verify"),
     (requests.adapters.HTTPAdapter, "get_connection_with_tls_context"),
+    (requests.adapters.HTTPAdapter, "proxy_manager_for"),
+    (requests.adapters.HTTPAdapter, "proxy_headers"),
+    (requests.utils, "select_proxy"),
+    (requests.utils, "should_bypass_proxies"),
+    (requests.utils, "prepend_scheme_if_needed"),
+    (urllib3.util.ssltransport, "SSLTransport"),
     (requests.adapters, "DEFAULT_CA_BUNDLE_PATH"),  # by tests
 ]
 
@@ -67,10 +80,11 @@ def private(path: Path) -> set[str]:
 
 def test_private_api_of_urllib3_is_used_in_one_module_and_listed() -> None:
     folder = Path(inspect.getfile(llmgate.upstream)).parent
-    used = {path.stem: private(path) for path in folder.glob("*.py")}
+    used = {path.stem: private(path) for path in folder.rglob("*.py")}
 
     assert {name: found for name, found in used.items() if found} == {
-        "connections": PRIVATE.keys() - {"_new_conn"}  # which is overridden
+        "connections": {"_dns_host"},  # _new_conn and _tunnel are overridden
+        "pools": {"_new_conn", "_get_conn", "_put_conn"},
     }
 
 
@@ -82,6 +96,7 @@ def test_private_api_of_urllib3_and_requests_exists(owner: Any, name: str) -> No
 def test_urllib3_connects_by_the_method_that_is_overridden() -> None:
     for kind in (urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection):
         assert "self._new_conn()" in inspect.getsource(kind.connect)
+        assert "self._tunnel()" in inspect.getsource(kind.connect)
     assert "suppress_ragged_eofs" in inspect.getsource(ssl.SSLSocket.read)
 
 
@@ -161,7 +176,7 @@ def test_a_system_without_threads_is_not_the_upstreams_fault(
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_there_is_no_wait_without_time(seconds: float) -> None:
-    connection = connections.Adapter(1, 1, pool_block=False).pool("http://127.0.0.1:1").take(True)
+    connection = pools.Adapter(Network(), 1, 1).pool("http://127.0.0.1:1").take(True)
 
     with pytest.raises(TimeoutError):
         connection.wait(seconds)

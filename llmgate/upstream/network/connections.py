@@ -1,8 +1,8 @@
-"""Connections to upstreams: opened, pooled and verified by `requests` and urllib3.
+"""Connections to upstreams, opened and verified by urllib3.
 
-The only module that uses private API of these two (listed in tests/upstream/test_connections.py).
-A connection is shut down when the client it is used for disconnects. Only `session` and `http1`
-use this module.
+The only module that uses private API of urllib3, beside network/pools (both are listed in
+tests/upstream/network/test_connections.py). A connection is shut down when the client it is used
+for disconnects. Only `session`, `http1` and `network` use this module.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ import struct
 import time
 from typing import Any
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3 import connection
 from urllib3.util import ssl_
 from urllib3.util.connection import create_connection
+from urllib3.util.ssltransport import SSLTransport
 
 from llmgate.inbound import disconnect
 from llmgate.trust import name_resolution
+from llmgate.upstream.network import tunnel
 
 # A TLS record has at most 16384 bytes, and OpenSSL's read_ahead is off: a read of this size leaves
 # nothing in the TLS object that a poll of the socket would not show.
@@ -54,8 +53,11 @@ class _Tracked:
     default_port: int
     socket_options: Any
     timeout: Any
+    proxy: Any
+    tunnel: tunnel.Tunnel | None = None
     is_used = False  # a response was received
     is_truncated = False  # the peer closed TCP without TLS's close_notify
+    _end = 0.0  # of the time to connect
     _timeout = 0.0  # seconds, as set last; valid for this socket only
     _is_plain = False
     _client: disconnect.Client | None = None  # whose disconnect ends the call
@@ -72,11 +74,15 @@ class _Tracked:
     @property
     def has_pending(self) -> bool:
         """Return whether the TLS object holds bytes that were not read."""
+        if isinstance(self.sock, SSLTransport):
+            return True  # TLS within TLS does not show it
         return not self._is_plain and bool(getattr(self.sock, "pending", int)())
 
     @property
     def authority(self) -> str:
         """Return the value of the Host header."""
+        if self.tunnel is not None:
+            return self.tunnel.authority.removesuffix(f":{self.default_port}")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port in (None, self.default_port) else f"{host}:{self.port}"
 
@@ -102,11 +108,27 @@ class _Tracked:
             client.watch(self._fd, is_new)
 
     def _connect(self) -> None:
-        """Connect, the TLS handshake included."""
+        """Connect, the proxy's tunnel and the TLS handshake included."""
+        if self.tunnel is not None:  # urllib3 forgets it when it closes the connection
+            host, port, scheme, headers = self.tunnel
+            self.set_tunnel(host, port, headers, scheme)  # type: ignore[attr-defined]
+        self._end = time.monotonic() + self.timeout
         try:
             self.connect()  # type: ignore[attr-defined]
         except TimeoutError as error:
             raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from error
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.NameResolutionError,
+        ) as error:
+            if self.proxy is None:
+                raise
+            raise urllib3.exceptions.ProxyError("The proxy is unreachable", error) from error
+
+    def _tunnel(self) -> None:
+        """Have the proxy connect to the upstream, in what is left of the time to connect."""
+        assert self.tunnel is not None
+        tunnel.connect(self.sock, self.tunnel, self._end)
 
     def _new_conn(self) -> socket.socket:
         """Return a socket connected within `timeout` seconds in all, the name's look-up included.
@@ -223,72 +245,15 @@ class _Tracked:
             client.unwatch(self._fd)
 
 
-class _Connection(_Tracked, connection.HTTPConnection):  # type: ignore[misc]
+class PlainConnection(_Tracked, connection.HTTPConnection):  # type: ignore[misc]
     """Plain HTTP."""
 
 
-class _SecureConnection(_Tracked, connection.HTTPSConnection):  # type: ignore[misc]
+class SecureConnection(_Tracked, connection.HTTPSConnection):  # type: ignore[misc]
     """HTTP over TLS."""
 
 
-Connection: TypeAlias = _Connection | _SecureConnection
-
-
-class _PoolAccess:
-    """Take connections from a urllib3 pool and put them back."""
-
-    def take(self, is_new: bool) -> Connection:
-        """Return a connection: a new one if *is_new*, else an idle one if there is one."""
-        return self._new_conn() if is_new else self._get_conn()  # type: ignore[attr-defined, no-any-return]
-
-    def put(self, connection: Connection) -> None:
-        """Keep *connection* for a later call."""
-        self._put_conn(connection)  # type: ignore[attr-defined]
-
-
-class _Pool(_PoolAccess, urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection  # type: ignore[assignment]
-
-
-class _SecurePool(_PoolAccess, urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection  # type: ignore[assignment]
-
-
-Pool: TypeAlias = _Pool | _SecurePool
-
-
-class Adapter(HTTPAdapter):
-    """The pools of `requests`, with its certificates, for the connections above."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-
-    def pool(self, origin: str) -> Pool:
-        """Return the pool for *origin*, certificates verified."""
-        request = requests.Request("GET", origin).prepare()
-        pool = self.get_connection_with_tls_context(request, verify=True)
-        self.cert_verify(pool, origin, verify=True, cert=None)  # type: ignore[no-untyped-call]
-        assert isinstance(pool, _Pool | _SecurePool)
-        return pool
-
-    def pinned(self, origin: str, address: str) -> Pool:
-        """Return a pool of new connections to *origin* at the IP *address*.
-
-        The certificate is verified against the name.
-        """
-        parts = urlsplit(origin)
-        pool: Pool = _Pool(address, parts.port or 80, maxsize=1)
-        if parts.scheme == "https":
-            pool = _SecurePool(
-                address,
-                parts.port or 443,
-                maxsize=1,
-                server_hostname=parts.hostname,
-                assert_hostname=parts.hostname,
-            )
-        self.cert_verify(pool, origin, verify=True, cert=None)  # type: ignore[no-untyped-call]
-        return pool
+Connection: TypeAlias = PlainConnection | SecureConnection
 
 
 def use_patched_ssl() -> None:

@@ -1,0 +1,1 @@
+"""Ways to upstreams: pools of connections, proxies, certificates."""
