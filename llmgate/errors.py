@@ -6,6 +6,7 @@ https://platform.openai.com/docs/guides/error-codes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -90,6 +91,12 @@ class MethodNotAllowed(InvalidRequest):
     code = "method_not_allowed"
 
 
+class UnsupportedOperation(InvalidRequest):
+    """No upstream that the request may use performs the operation; nothing was sent."""
+
+    code = "unsupported_operation"
+
+
 class RequestTimeout(InvalidRequest):
     """The client took too long to send its request."""
 
@@ -141,6 +148,12 @@ class UpstreamError(GateError):
         self.status = status
         self.type = type or type_of(status)
         self.retry = status in TRANSIENT_STATUSES and code != "insufficient_quota"
+
+    def redact(self, cleaned: Callable[[str], str]) -> None:
+        """Replace each text of the upstream by what *cleaned* returns for it."""
+        self.message, self.type = cleaned(self.message), cleaned(self.type)
+        self.param = self.param and cleaned(self.param)
+        self.code = self.code and cleaned(self.code)
 
     def body(self) -> dict[str, Any]:
         """Return OpenAI's error object with the upstream's further members."""

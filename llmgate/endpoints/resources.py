@@ -191,11 +191,10 @@ def _named(members: Mapping[str, Any], provider: str | None) -> str | None:
         return None
     name = _provider(name)
     if not _speaks_openai(name):
-        raise errors.InvalidRequest(
+        raise errors.UnsupportedOperation(
             f"Provider {name} does not have OpenAI's resources. For its own API see"
             " docs/passthrough.md.",
             param=_PROVIDER,
-            code="unsupported_operation",
         )
     return name
 
@@ -232,10 +231,9 @@ def _serving(
         if found:
             return found, True
         if named is None and (root.startswith(_RESPONSES) or model in routes.names()):
-            raise errors.InvalidRequest(
+            raise errors.UnsupportedOperation(
                 f"The provider of model '{model[:200]}' does not have the operation /{root}.",
                 param="model",
-                code="unsupported_operation",
             )
     kept = [d for name in openai_resources.KEPT_BY.get(root, ()) for d in _section(name)]
     kept = [d for d in kept if named in (None, d.provider)]

@@ -144,9 +144,8 @@ def _keeper() -> str:
         model = group.replace("*", "any")
         if any(_STORED in providers.serving(each).operations for each in routes.find(model)):
             return model
-    raise errors.InvalidRequest(
+    raise errors.UnsupportedOperation(
         "No model of this gateway is at an upstream that stores responses, which OpenAI's and"
         " Azure's do. If several do, name the model of the response: ?model=<model>.",
         param="model",
-        code="unsupported_operation",
     )

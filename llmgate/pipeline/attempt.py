@@ -134,11 +134,10 @@ def _answered(own: Callable[[Call], Answer], call: Call) -> Answer:
         raise errors.InvalidRequest("The request body is not valid for this model.") from error
 
 
-def _lacking(provider: Provider, name: str) -> errors.InvalidRequest:
+def _lacking(provider: Provider, name: str) -> errors.UnsupportedOperation:
     """Return the error for an operation that *provider* lacks."""
-    return errors.InvalidRequest(
+    return errors.UnsupportedOperation(
         f"Provider {provider.name} has no {name.replace('_', ' ')}; it has"
         f" {', '.join(provider.operations)}. Choose a model of another provider.",
         param="model",
-        code="unsupported_operation",
     )

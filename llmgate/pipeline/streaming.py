@@ -35,10 +35,7 @@ def written_error(error: errors.GateError) -> bytes:
 def failed(error: errors.GateError, meter: Meter) -> None:
     """Note *error*, with secrets removed from what the upstream sent in it."""
     if isinstance(error, errors.UpstreamError) and meter.deployment:
-        hidden = tuple(redaction.secrets_of(meter.deployment))
-        for name in ("message", "type", "code", "param"):
-            text = getattr(error, name)
-            setattr(error, name, text and redaction.clean(text, hidden))
+        error.redact(redaction.cleaner(redaction.secrets_of(meter.deployment)))
     meter.set_error(error)
     if isinstance(error, disconnect.ClientDisconnected):
         meter.aborted = True
