@@ -14,7 +14,7 @@ from markupsafe import Markup
 from markupsafe import escape
 
 _HEIGHT, _TOP, _BOTTOM = 200, 8, 24  # pixels: of all, above and below the plot
-_LEFT = 9.0  # percent of the width, for the labels of the axis
+_LEFT = 12.0  # percent of the width, for the labels of the axis
 _LABELS = 6  # most labels below the plot
 _GAP = 0.18  # of a bar's place
 
@@ -96,3 +96,14 @@ def share(part: float, whole: float, words: str) -> Markup:
         '<rect class="track" width="100%" height="6" rx="3"/>'
         '<rect class="fill" width="{:.1f}%" height="6" rx="3"/></svg>'
     ).format(kind, escape(words), filled * 100)
+
+
+def timing(first: float | None, total: float) -> Markup:
+    """Return a bar of the time to the *first* token and of the rest, of *total* in all."""
+    share = min(1.0, first / total) * 100 if first is not None and total else 0.0
+    words = f"{first:.0f} of {total:.0f} ms before the first token" if first else f"{total:.0f} ms"
+    return Markup(
+        '<svg class="timing" role="img" width="100%" height="16" aria-label="{}">'
+        '<rect class="series2" width="{:.2f}%" height="16"/>'
+        '<rect class="series1" x="{:.2f}%" width="{:.2f}%" height="16"/></svg>'
+    ).format(words, share, share, 100 - share)

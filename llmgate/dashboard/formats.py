@@ -32,6 +32,19 @@ def exact(nano: float | None) -> str:
     return f"${whole}.{cents.ljust(2, '0')}"
 
 
+def cent(nano: float | None) -> str:
+    """Return what one request costs: six decimals below one dollar, so that rows align."""
+    if nano is None or abs(nano) >= _NANO:
+        return money(nano)
+    return f"${nano / _NANO:.6f}"
+
+
+def axis(nano: float) -> str:
+    """Return nano-dollars as an axis shows them: no more digits than needed."""
+    value = nano / _NANO
+    return f"${short(value)}" if value >= 1000 else f"${value:.6f}".rstrip("0").rstrip(".")
+
+
 def dollars(value: float | None) -> str:
     """Return an amount in dollars as `money` does."""
     return "none" if value is None else money(value * _NANO)
@@ -92,6 +105,7 @@ def per_million(price: float | None) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "exact": exact,
+    "cent": cent,
     "dollars": dollars,
     "count": count,
     "short": short,

@@ -53,7 +53,14 @@ _HEADERS = {
 }
 
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, int], ...]], ...] = (
-    ("Watch", (("Overview", "/ui", logins.VIEWER),)),
+    (
+        "Watch",
+        (
+            ("Overview", "/ui", logins.VIEWER),
+            ("Usage", "/ui/usage", logins.VIEWER),
+            ("Requests", "/ui/requests", logins.VIEWER),
+        ),
+    ),
     ("Manage", (("Keys", "/ui/keys", logins.VIEWER), ("Teams", "/ui/teams", logins.VIEWER))),
     (
         "Gateway",

@@ -18,13 +18,16 @@ from llmgate.dashboard.views import models
 from llmgate.dashboard.views import overview
 from llmgate.dashboard.views import own
 from llmgate.dashboard.views import playground
+from llmgate.dashboard.views import requests as requests_page
 from llmgate.dashboard.views import settings as settings_page
 from llmgate.dashboard.views import teams
+from llmgate.dashboard.views import usage
 from llmgate.endpoints import auth
 from llmgate.storage import places
 from llmgate.storage.sessions import Sessions
 
-_PAGES = (keys, login, models, overview, own, playground, settings_page, teams)
+_PAGES = (keys, login, models, overview, own, playground)
+_MORE_PAGES = (requests_page, settings_page, teams, usage)
 """The modules whose views are on the blueprint."""
 
 

@@ -10,7 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from testing.browser import Browser
 
-PAGES = [f"/ui{each}" for each in ("", "/keys", "/teams", "/models", "/playground", "/settings")]
+NAMES = "usage requests keys keys/new teams teams/new models playground settings".split()
+PAGES = ["/ui", *(f"/ui/{name}" for name in NAMES)]
 
 
 def rules(app: FlaskClient) -> dict[str, list[str]]:
@@ -42,6 +43,13 @@ def test_no_page_needs_what_the_policy_forbids(admin: Browser) -> None:
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:", page)
         sources = re.findall(r'(?:src|href)="([^"]*)"', page)
         assert [each for each in sources if not each.startswith(("/ui", "#content"))] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "script"), [("/ui/requests", "tail.js"), ("/ui/playground", "playground.js")]
+)
+def test_a_page_loads_its_script(admin: Browser, path: str, script: str) -> None:
+    assert f'<script src="/ui/static/{script}?v=' in admin.get(path).text
 
 
 def test_every_form_needs_its_token(admin: Browser, app: FlaskClient) -> None:
@@ -91,7 +99,7 @@ def test_a_form_that_is_too_large_is_refused(admin: Browser) -> None:
 
 
 def test_static_files_need_no_login(browser: Browser) -> None:
-    for name in ("style.css", "copy.js", "icon.svg"):
+    for name in ("style.css", "copy.js", "tail.js", "playground.js", "icon.svg"):
         got = browser.get(f"/ui/static/{name}")
         assert got.status_code == 200, name
         assert "max-age=86400" in got.headers["Cache-Control"]

@@ -147,6 +147,7 @@ function start() {
     } catch (error) {
       state.error = error.name === "AbortError" ? "Stopped." : error.message;
     }
+    state.ended = performance.now();
     finish(talk, state, { answer, words, numbers }, text);
   }
 
@@ -228,7 +229,7 @@ function start() {
       found.push(summary.cost_usd === null ? "cost unknown" : `$${Number(summary.cost_usd.toFixed(8))}`);
     }
     if (state.first) found.push(`first token after ${Math.round(state.first - state.began)} ms`);
-    if (summary) found.push(`${summary.duration_ms} ms in all`);
+    if (state.ended) found.push(`${Math.round(state.ended - state.began)} ms in all`);
     return found.filter(Boolean).join(" · ");
   }
 

@@ -74,6 +74,5 @@ def _summarized(pieces: Iterator[bytes], meter: Meter) -> Iterator[bytes]:
         "usage": meter.usage,
         "usage_estimated": meter.usage_estimated,
         "cost_usd": meter.cost(),
-        "duration_ms": round(meter.elapsed() * 1000),
     }
     yield f"event: llmgate\ndata: {json.dumps(summary)}\n\n".encode()
