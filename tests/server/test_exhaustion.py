@@ -63,7 +63,7 @@ def test_without_memory_large_requests_are_refused_and_streams_go_on(
     headers = {"Content-Type": "application/json"}
     with workers.gateway(upstream, worker) as gate:
         (pid,) = gate.workers()
-        with Bystander(gate, upstream, prompt=8.0):
+        with Bystander(gate, upstream, prompt=1.0):
             upstream.plays(json_answer(chat_completion()))
             limit = address_space(pid) + (60 << 20)
             resource.prlimit(pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import threading
 import time
 from types import TracebackType
@@ -24,14 +25,18 @@ from testing.upstream import head
 from testing.upstream import raw
 from testing.workers import chat
 
-PROMPT = 2.0  # seconds that count as prompt on a busy machine; the faults take ten and more
+PROMPT = 0.1  # seconds, on a machine that has nothing else to do
 _GAP = 0.01
+_PAUSE = 0.02
+_SLACK = 10  # a gateway needs the processor more often than a thread that only sleeps
 
 
 class Bystander:
     """A client that asks for /health again and again, and another that reads a stream.
 
-    The stream goes on for as long as the block does; its answer is the first of *upstream*.
+    The stream goes on for as long as the block does; its answer is the first of *upstream*. Both
+    must be answered within *prompt* seconds, and what a busy machine adds: its load, and how late
+    this process is woken from sleep at the same time.
     """
 
     def __init__(self, gate: Gateway, upstream: Upstream, prompt: float = PROMPT) -> None:
@@ -39,6 +44,7 @@ class Bystander:
         self._ended = threading.Event()
         self.waits: list[float] = []  # for /health, in seconds
         self.gaps: list[float] = []  # between events
+        self.late = 0.0  # the most seconds by which a sleep of this process was too long
         self.numbers: list[int] = []  # of the events received
         self._threads = [threading.Thread(target=run) for run in (self._ask, self._read)]
 
@@ -68,9 +74,12 @@ class Bystander:
 
     def check(self) -> None:
         """Fail if /health or an event was late, or an event is missing."""
-        assert max(self.waits) < self._prompt, f"/health took {max(self.waits):.2f} s"
+        share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # who wants a processor
+        limit = self._prompt * share + _SLACK * self.late
+        wait, gap = max(self.waits), max(self.gaps, default=0.0)
+        assert wait < limit, f"/health took {wait:.2f} s, {self.late:.3f} s is the machine's"
         assert self.numbers == list(range(len(self.numbers))), "events are missing"
-        assert max(self.gaps, default=0.0) < self._prompt, f"no event for {max(self.gaps):.2f} s"
+        assert gap < limit, f"no event for {gap:.2f} s, {self.late:.3f} s is the machine's"
 
     def _ask(self) -> None:
         while not self._ended.is_set():
@@ -79,8 +88,10 @@ class Bystander:
                 sock.settimeout(30)
                 got = sock.recv(65536)
                 assert got.startswith(b"HTTP/1.1 200 "), got[:100]
-            self.waits.append(time.monotonic() - began)
-            time.sleep(0.05)
+            answered = time.monotonic()
+            self.waits.append(answered - began)
+            time.sleep(_PAUSE)
+            self.late = max(self.late, time.monotonic() - answered - _PAUSE)
 
     def _read(self) -> None:
         body = chat(stream=True, user="bystander")
