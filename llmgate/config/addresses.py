@@ -44,9 +44,18 @@ def cleaned(given: str, path: str, default_path: str, versioned: bool) -> Addres
     base = _less_endpoint(base.rstrip("/"), default_path)
     if versioned:
         base = base.removesuffix("/openai")
-    if "#" in base or not urlsplit(base).netloc:
+    if "#" in base or not urlsplit(base).netloc or not _has_valid_port(base):
         raise ConfigError(f"{path}: must be a complete address such as https://host/v1")
     return Address(base, version)
+
+
+def _has_valid_port(base: str) -> bool:
+    """Return whether the port in *base* is a number, if there is one."""
+    try:
+        urlsplit(base).port  # noqa: B018 - reading it checks it
+    except ValueError:
+        return False
+    return True
 
 
 def _less_endpoint(base: str, default_path: str) -> str:

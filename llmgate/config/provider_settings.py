@@ -90,14 +90,14 @@ def complete(
             references.check(setting, environ[variable], f"the environment variable {variable}")
             settings[setting] = environ[variable]
     for setting in provider.files & settings.keys():
-        settings[setting] = _read(settings[setting], setting)
+        settings[setting] = _read(settings[setting], f"{path}{setting}")
     _clean_address(provider, settings, path)
     # a key out of a file often ends with a line break, which no header can carry
     return {key: v.strip() if isinstance(v, str) else v for key, v in settings.items()}
 
 
-def _read(given: Any, setting: str) -> Any:
-    """Return *given*, or the text of the file that it is the path of; raises ConfigError."""
+def _read(given: Any, place: str) -> Any:
+    """Return *given*, at *place*, or the text of the file that it names; raises ConfigError."""
     if not isinstance(given, str) or given.lstrip().startswith("{"):
         return given
     try:
@@ -105,7 +105,7 @@ def _read(given: Any, setting: str) -> Any:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(
-            f"{setting}: the file that it names cannot be read: {why}; give the path of a key file,"
+            f"{place}: the file that it names cannot be read: {why}; give the path of a key file,"
             " or its JSON"
         ) from None
 

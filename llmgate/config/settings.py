@@ -251,10 +251,12 @@ def _check_patterns(model_list: Iterable[Mapping[str, Any]]) -> None:
 def _check_aliases(routes: Routes) -> None:
     """Raise ConfigError for an alias of nothing."""
     for alias, group in routes.aliases.items():
+        where = f"router_settings.model_group_alias.{alias}"
+        if group in routes.aliases and group not in routes.groups:
+            raise ConfigError(f"{where}: '{group}' is an alias itself; name its model group")
         try:
             routes.find(group)
         except errors.ModelNotFound as error:
-            where = f"router_settings.model_group_alias.{alias}"
             raise ConfigError(f"{where}: {error.message}") from None
 
 

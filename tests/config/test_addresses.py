@@ -31,7 +31,9 @@ def test_azures_version_is_taken_from_the_address() -> None:
     assert addresses.api_version("api-version=2024-10-21") == "2024-10-21"
 
 
-@pytest.mark.parametrize("given", ["https://h/v1?x=1", "https://", "https://h/v1#x"])
+@pytest.mark.parametrize(
+    "given", ["https://h/v1?x=1", "https://", "https://h/v1#x", "http://h:port/v1"]
+)
 def test_what_is_no_base_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match=r"^api_base: "):
         addresses.cleaned(given, "api_base", "", False)

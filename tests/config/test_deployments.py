@@ -386,7 +386,8 @@ def test_a_file_of_credentials_that_cannot_be_read_is_refused(
     assert fault(
         entry("vertex_ai/gemini-2.5-flash", vertex_project="p", vertex_credentials=str(path))
     ).endswith(
-        f"vertex_credentials: the file that it names cannot be read: {why}; give the path of a key"
+        "model_list[0].litellm_params.vertex_credentials: the file that it names cannot be read:"
+        f" {why}; give the path of a key"
         " file, or its JSON"
     )
 

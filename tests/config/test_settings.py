@@ -656,7 +656,21 @@ def test_a_fault_in_an_included_file_is_found(written: Any) -> None:
             ONE.replace("sk-1", "sk-1, configurable_clientside_auth_params: [master_key]"),
             "model_list[0].litellm_params.configurable_clientside_auth_params: clients",
         ),
-        (ONE + "router_settings: {fallbacks: [{gpt: 5}]}", "Invalid value for 'fallbacks[0].gpt'"),
+        (ONE + "router_settings: {fallbacks: [{gpt: 5}]}", "router_settings.fallbacks[0].gpt: "),
+        (
+            ONE + "router_settings: {fallbacks: {gpt: [b]}}",
+            "router_settings.fallbacks: Invalid type for 'router_settings.fallbacks': expected a"
+            " list such as [{gpt-4o: [claude, gemini]}]",
+        ),
+        (
+            ONE + "router_settings: {model_group_alias: {a: b, b: gpt}}",
+            "router_settings.model_group_alias.a: 'b' is an alias itself; name its model group",
+        ),
+        (
+            ONE.replace("gpt\n", "*\n"),
+            "is not valid YAML in line 3: expected alphabetic or numeric character, but found"
+            " '\\n'; a name with a star needs quotes",
+        ),
         (ONE + "llmgate_settings: {max_body_mb: 0}", "llmgate_settings.max_body_mb: "),
         (ONE + "llmgate_settings: {max_bdy_mb: 1}", "llmgate_settings.max_bdy_mb: Unknown"),
     ],

@@ -126,7 +126,6 @@ credential_list: []
 
 UNSERVED = [
     "model_list[0].litellm_params.cache_control_injection_points",
-    "model_list[0].model_info.access_groups",
     "litellm_settings.callbacks",
     "litellm_settings.success_callback",
     "litellm_settings.cache",

@@ -70,6 +70,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+_HINTS = {
+    "while scanning an alias": "; a name with a star needs quotes",
+    "while scanning for the next token": "; indent with spaces, and put other characters in quotes",
+}
+"""What to write where YAML reads a character as its own syntax, by what it was doing."""
+
+
 def _read(path: Path) -> dict[str, Any]:
     """Return the mapping in the YAML file at *path*."""
     try:
@@ -86,7 +93,8 @@ def _read(path: Path) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
         what = getattr(error, "problem", None) or "cannot be parsed"
-        raise ConfigError(f"{path}: is not valid YAML{line}: {what}") from None
+        hint = _HINTS.get(getattr(error, "context", None) or "", "")
+        raise ConfigError(f"{path}: is not valid YAML{line}: {what}{hint}") from None
     empty = isinstance(value, dict) and all(item is None for item in value.values())
     if empty or value is None:
         raise ConfigError(
