@@ -99,7 +99,7 @@ def principal() -> Principal:
 
 def office() -> Office:
     """Return where keys are administered; raises Forbidden where nothing can be changed."""
-    if not logins.logins().has_master:
+    if principal().is_local:
         raise errors.Forbidden(
             "Keys, teams and budgets need a master key: set LLMGATE_MASTER_KEY, and restart.",
             code="master_key_required",
@@ -177,9 +177,9 @@ def _guard() -> Response | None:
         logins.check_origin(request.headers.get("X-CSRF-Token") or _form_token())
     if g.principal.level < level:
         raise errors.Forbidden(
-            "This page needs the master key."
-            if level == logins.VIEWER or g.principal.is_local is False
-            else "Changes need a master key: set LLMGATE_MASTER_KEY, and restart."
+            "Changes need a master key: set LLMGATE_MASTER_KEY, and restart."
+            if g.principal.is_local
+            else "This needs the master key, or a key of an administrator."
         )
     return None
 

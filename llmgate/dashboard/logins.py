@@ -27,6 +27,9 @@ from llmgate.storage.sessions import Sessions
 ANYONE, HOLDER, VIEWER, MANAGER = range(4)
 """What a page needs: nothing; a key of its own; to see everything; to change keys as well."""
 
+_LEVELS = {"": HOLDER, "viewer": VIEWER, "admin": MANAGER}
+"""By the role of a key's user."""
+
 HOURS = 12
 """How long a login lasts."""
 
@@ -100,14 +103,16 @@ class Logins:
         subject = self._sessions.subject(self._id(value), int(self._clock()))
         if subject == _MASTER:
             return Principal(MANAGER)
-        member = self._access.directory.member(subject[4:]) if subject else None
+        if not subject:
+            return Principal()
+        self._access.directory.refresh()
+        member = self._access.directory.member(subject.removeprefix("key:"))
         if member is None:
             return Principal()
         try:
-            self._access.check(member, "/key/info")
+            return self._holder(member)
         except errors.GateError:
             return Principal()
-        return Principal(HOLDER, member)
 
     def log_in(self, key: str, address: str) -> tuple[str, Principal]:
         """Return a new cookie's value and who has *key*; raises Unauthorized, LoginThrottled.
@@ -153,8 +158,12 @@ class Logins:
         member = self._access.find(key)
         if member is None:
             return None
+        return self._holder(member)
+
+    def _holder(self, member: Member) -> Principal:
+        """Return who has the key of *member*; raises KeyRefused."""
         self._access.check(member, "/key/info")
-        return Principal(HOLDER, member)
+        return Principal(_LEVELS[member.role], member)
 
 
 def logins() -> Logins:

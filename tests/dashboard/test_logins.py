@@ -129,6 +129,27 @@ def test_a_key_opens_its_own_usage_and_no_more(browser: Browser, make: Make) -> 
         assert browser.get(path).status_code == 403, path
 
 
+@pytest.mark.parametrize(
+    ("role", "new_key", "form"), [("proxy_admin", 200, 303), ("proxy_admin_viewer", 403, 403)]
+)
+def test_the_role_of_a_keys_user_opens_more(
+    browser: Browser, make: Make, role: str, new_key: int, form: int
+) -> None:
+    office = browser.client.application.extensions["llmgate.access"].office
+    data = {"user_id": "ana", "user_role": role}
+    office.control.change(lambda records: records.put("user", "ana", data))
+    key = make(user_id="ana")
+
+    done = browser.post("/ui/login", on="/ui/login", key=key["key"])
+
+    assert done.headers["Location"] == "/ui"
+    for path in ("/ui", "/ui/mine", "/ui/settings", f"/ui/keys/{key['token']}"):
+        assert browser.get(path).status_code == 200, path
+    assert browser.get("/ui/keys/new").status_code == new_key
+    path = f"/ui/keys/{key['token']}"
+    assert browser.post(f"{path}/block", on="/ui/settings", blocked="no").status_code == form
+
+
 def test_a_key_that_is_blocked_ends_its_session(
     browser: Browser, make: Make, app: FlaskClient
 ) -> None:

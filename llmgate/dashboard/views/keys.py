@@ -45,7 +45,7 @@ class Row(NamedTuple):
 @frame.page("/keys", logins.VIEWER)
 def list_keys() -> Response:
     """List the keys that the query asks for."""
-    if not logins.logins().has_master:
+    if frame.principal().is_local:
         return frame.render("keys_off.html", "Keys", {})
     office, query = frame.office(), request.args.get("q", "").strip()
     status, page = request.args.get("status", ""), max(1, request.args.get("page", 1, int))

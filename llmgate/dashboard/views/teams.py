@@ -28,7 +28,7 @@ _DONE = {
 @frame.page("/teams", logins.VIEWER)
 def list_teams() -> Response:
     """List the teams."""
-    if not logins.logins().has_master:
+    if frame.principal().is_local:
         return frame.render("keys_off.html", "Teams", {})
     office = frame.office()
     with store_errors():
