@@ -93,7 +93,7 @@ _BLUEPRINTS = (
 
 def warnings(settings: config.Settings) -> list[str]:
     """Return what an operator should know about *settings* before the first request."""
-    found = list(settings.warnings)
+    found = [*settings.warnings, *assembly.warnings(settings.access)]
     if _is_echo(settings.routes):
         found.append(
             "no model_list is given and no provider's key is set: the built-in echo answers with"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,12 +35,42 @@ class Settings(NamedTuple):
     """What the operator configures of keys and budgets."""
 
     data_dir: Path = Path("data")
+    database_url: str | None = None
     keys: tuple[Document, ...] = ()
     options: budgets.Options = budgets.Options()
+    is_dyno: bool = False  # whose disk is lost at its next restart
+
+    @property
+    def place(self) -> str | Path:
+        """Where keys and calls are stored: a PostgreSQL server if there is one."""
+        return self.database_url or self.data_dir
 
     def __repr__(self) -> str:
         """Return it without what it knows of keys."""
         return f"Settings({str(self.data_dir)!r}, {len(self.keys)} keys)"
+
+
+def database_url(url: str | None) -> str | None:
+    """Return *url*, None if it is that of another kind of database; raises ConfigError."""
+    if not url or not url.startswith(places.POSTGRES):
+        return None
+    if find_spec("psycopg") is None:
+        raise errors.ConfigError(
+            "DATABASE_URL names a PostgreSQL server, where keys and what they spend are stored: run"
+            " pip install 'llmgate[postgres]', or unset it"
+        )
+    return url
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what an operator should know about *settings*."""
+    if not settings.is_dyno or settings.database_url:
+        return []
+    return [
+        "keys and what they spend are stored on this dyno's disk, which is lost when it restarts:"
+        " add a PostgreSQL database (DATABASE_URL) and install llmgate[postgres], or declare keys"
+        " in the configuration"
+    ]
 
 
 REPORT_SECONDS = 2.0
@@ -72,10 +103,10 @@ class Access(NamedTuple):
 
 def office(settings: Settings) -> Office:
     """Return where keys are administered."""
-    control = Control(places.database(settings.data_dir, "control"))
+    control = Control(places.database(settings.place, "control"))
     directory = Directory(control, settings.keys)
-    database = places.database(settings.data_dir, "ledger", REPORT_SECONDS)
-    ledger = SqlLedger(places.database(settings.data_dir, "ledger"))
+    database = places.database(settings.place, "ledger", REPORT_SECONDS)
+    ledger = SqlLedger(places.database(settings.place, "ledger"))
     queue = QueuedLedger(ledger, settings.data_dir)
     reports = SqlReports(database, queue.flush)
     return Office(control, directory, queue, reports, settings.options.zone)

@@ -34,9 +34,10 @@ def load(
         allow_unpriced=bool(own.get("allow_unpriced_models")),
     )
     place = own.get("data_dir") or environ.get("LLMGATE_DATA_DIR") or "data"
+    url = assembly.database_url(environ.get("DATABASE_URL"))
     declared = tuple(_key(at, given) for at, given in enumerate(own.get("keys") or ()))
     _check_unique(declared)
-    return assembly.Settings(Path(place), declared, options)
+    return assembly.Settings(Path(place), url, declared, options, "DYNO" in environ)
 
 
 def _allowances(

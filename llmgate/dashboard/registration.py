@@ -39,7 +39,7 @@ def register(app: Flask, settings: config.Settings, warnings: Sequence[str]) -> 
     app.extensions["llmgate.warnings"] = tuple(warnings)
     secret = settings.master_key
     app.extensions["llmgate.logins"] = logins.Logins(
-        Sessions(places.database(settings.access.data_dir, "sessions")),
+        Sessions(places.database(settings.access.place, "sessions")),
         app.extensions["llmgate.access"],
         hashlib.sha256(secret.encode()).digest() if secret else None,
     )

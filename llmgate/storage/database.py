@@ -140,13 +140,16 @@ class Group:
         """Give *commit* what waits."""
         number = min(_LARGEST_GROUP, len(self._waiting))
         jobs = [self._waiting.popleft() for _ in range(number)]
+        failure: Exception | None = Unavailable("the transaction was not committed")
         try:
             commit(jobs)
+            failure = None
         except Unavailable as error:
+            failure = error
+        finally:
             for job in jobs:
-                job.error = error
-        for job in jobs:
-            job.is_done = True
+                job.error = failure or job.error
+                job.is_done = True
 
 
 def run(db: Connection, begin: str, jobs: list[Job[Any]], failures: type[Exception]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from llmgate.storage.control import Records
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Control:
-    return Control(places.database(tmp_path, "control"))
+def control(place: str) -> Iterator[Control]:
+    found = Control(places.database(place, "control"))
+    yield found
+    found.database.close()
 
 
 def test_before_the_first_change_there_is_no_file(control: Control, tmp_path: Path) -> None:
@@ -64,7 +67,7 @@ def test_records_are_listed_by_owner_in_the_order_they_were_made(control: Contro
     assert [each["n"] for each in found] == [9, 2]
 
 
-def test_a_change_by_another_process_changes_the_version(control: Control, tmp_path: Path) -> None:
+def test_a_change_by_another_process_changes_the_version(control: Control, place: str) -> None:
     control.change(lambda records: records.put("key", "h1", {}))
     before = control.version()
     program = (
@@ -75,7 +78,7 @@ def test_a_change_by_another_process_changes_the_version(control: Control, tmp_p
     )
 
     assert control.version() == before
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-c", program, place], check=True)
 
     assert control.version() != before
     assert control.read(lambda records: records.get("key", "h1")) is None

@@ -38,8 +38,10 @@ class Failing(SqlLedger):
 
 
 @pytest.fixture
-def inner(tmp_path: Path) -> Failing:
-    return Failing(places.database(tmp_path, "ledger"))
+def inner(place: str) -> Iterator[Failing]:
+    found = Failing(places.database(place, "ledger"))
+    yield found
+    found.database.close()
 
 
 @pytest.fixture
@@ -181,16 +183,16 @@ from llmgate.storage import places
 from llmgate.storage.ledger import Call, Payer
 from llmgate.storage.queued_ledger import QueuedLedger
 from llmgate.storage.sql_ledger import SqlLedger
-ledger = QueuedLedger(SqlLedger(places.database(sys.argv[1], "ledger")), Path(sys.argv[1]))
+ledger = QueuedLedger(SqlLedger(places.database(sys.argv[1], "ledger")), Path(sys.argv[2]))
 ledger.charge(Call("r1", 100, Payer("k1", "ann", tags=("a",)), 200, 7), False)
 os._exit(9)
 """
 
 
 def test_the_calls_of_a_killed_process_are_charged_by_another(
-    ledger: QueuedLedger, inner: SqlLedger, tmp_path: Path
+    ledger: QueuedLedger, inner: SqlLedger, place: str, tmp_path: Path
 ) -> None:
-    subprocess.run([sys.executable, "-c", _DYING, str(tmp_path)], check=False)
+    subprocess.run([sys.executable, "-c", _DYING, place, str(tmp_path)], check=False)
 
     ledger.charge(call("r2", 1), True)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,10 @@ FAR = 10**18
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqlLedger:
-    return SqlLedger(places.database(tmp_path / "data", "ledger"))
+def ledger(place: str) -> Iterator[SqlLedger]:
+    found = SqlLedger(places.database(place, "ledger"))
+    yield found
+    found.database.close()
 
 
 def hold(id: str, nano: int, at: int = 100, payer: Payer = ANN) -> Hold:
@@ -50,13 +53,17 @@ def sums(ledger: SqlLedger, scope: str, *window: int) -> Spent:
     return ledger.sums([given])[0]
 
 
-def test_a_ledger_that_is_never_used_makes_no_file(ledger: SqlLedger, tmp_path: Path) -> None:
+def test_a_ledger_that_is_never_used_makes_no_file(tmp_path: Path) -> None:
+    ledger = SqlLedger(places.database(tmp_path / "data", "ledger"))
+
     assert sums(ledger, "key:k1") == Spent()
     assert ledger.check() == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_files_are_the_owners_alone(ledger: SqlLedger, tmp_path: Path) -> None:
+def test_the_files_are_the_owners_alone(tmp_path: Path) -> None:
+    ledger = SqlLedger(places.database(tmp_path / "data", "ledger"))
+
     ledger.settle(call("r1", 5), 100)
 
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
@@ -256,13 +263,10 @@ print(len(admitted))
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
-    tmp_path: Path, processes: int
-) -> None:
-    path = tmp_path
+def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(place: str, processes: int) -> None:
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", _CLIENT, str(path), f"p{n}", str(64 // processes)],
+            [sys.executable, "-c", _CLIENT, place, f"p{n}", str(64 // processes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -277,7 +281,7 @@ def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
     admitted = [int(each.communicate()[0]) for each in running]
 
     assert sum(admitted) == 10
-    ledger = SqlLedger(places.database(path, "ledger"))
+    ledger = SqlLedger(places.database(place, "ledger"))
     assert sums(ledger, "key:k1") == Spent(100, 0, 10)
     assert ledger.check() == []
 
@@ -300,13 +304,13 @@ while True:
 
 
 @pytest.mark.fault("P4")
-def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    path, acknowledged = tmp_path, set[str]()
+def test_a_killed_process_loses_nothing_that_was_acknowledged(place: str) -> None:
+    acknowledged = set[str]()
     pause = random.Random(7)
 
     for n in range(12):
         writer = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path), str(n)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _WRITER, place, str(n)], stdout=subprocess.PIPE, text=True
         )
         assert writer.stdout
         acknowledged.add(writer.stdout.readline().strip())  # it is at work
@@ -316,7 +320,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) ->
             x.strip() for x in writer.communicate()[0].splitlines(keepends=True) if x.endswith("\n")
         }
 
-    ledger = SqlLedger(places.database(path, "ledger"))
+    ledger = SqlLedger(places.database(place, "ledger"))
     stored = ledger.database.read(lambda db: {id for (id,) in db.execute("select id from calls")})
     assert acknowledged - stored == set()
     assert ledger.check() == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,17 @@ BOB = Payer("k2", "bob", "red", "", "claude", (), "anthropic")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqlLedger:
-    return SqlLedger(places.database(tmp_path / "data", "ledger"))
+def ledger(place: str) -> Iterator[SqlLedger]:
+    found = SqlLedger(places.database(place, "ledger"))
+    yield found
+    found.database.close()
 
 
 @pytest.fixture
-def reports(tmp_path: Path) -> SqlReports:
-    return SqlReports(places.database(tmp_path / "data", "ledger"))
+def reports(place: str) -> Iterator[SqlReports]:
+    found = SqlReports(places.database(place, "ledger"))
+    yield found
+    found.database.close()
 
 
 def charge(ledger: SqlLedger, id: str, at: int, payer: Payer, nano: int, status: int = 200) -> None:
@@ -196,7 +201,7 @@ def test_many_calls_are_added_as_they_are_charged(ledger: SqlLedger, reports: Sq
     assert unsummed() == 0
 
 
-def test_a_list_that_takes_too_long_is_refused(ledger: SqlLedger, tmp_path: Path) -> None:
+def test_a_list_that_takes_too_long_is_refused(ledger: SqlLedger, place: str) -> None:
     charge(ledger, "r1", 5, ANN, 1)
     ledger.database.write(
         lambda db: db.execute(
@@ -206,6 +211,6 @@ def test_a_list_that_takes_too_long_is_refused(ledger: SqlLedger, tmp_path: Path
         )
     )
 
-    reports = SqlReports(places.database(tmp_path / "data", "ledger", seconds=0.0))
+    reports = SqlReports(places.database(place, "ledger", seconds=0.0))
     with pytest.raises(TooSlow):
         reports.calls(Filter(provider="none"), None, 1)
