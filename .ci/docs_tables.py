@@ -112,8 +112,8 @@ def _rank(row: Row) -> int:
 def _routes(app: Flask) -> Iterator[Row]:
     found: dict[tuple[str, str], list[str]] = {}
     for rule in app.url_map.iter_rules():
-        # resources have a table of their own, pages their own document
-        if rule.endpoint.startswith(("resources.", "dashboard.")):
+        # resources have a table or a text of their own, pages their own document
+        if rule.endpoint.startswith(("resources.", "dashboard.", "generate.resource")):
             continue
         for method in sorted(rule.methods & {"GET", "POST", "DELETE", "PUT", "PATCH"}):
             found.setdefault((rule.endpoint, method), []).append(rule.rule)

@@ -21,6 +21,7 @@ from llmgate.contract import Event
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
+from llmgate.endpoints import passthrough
 from llmgate.endpoints import routes
 from llmgate.fronts.gemini import embeddings as front_embeddings
 from llmgate.fronts.gemini import errors as front_errors
@@ -36,7 +37,9 @@ blueprint = Blueprint("generate", __name__)
 
 VERSIONS = ("/v1beta", "/v1", "/v1alpha")
 
-error_responses.use_shape(blueprint, front_errors.error_body, "/v1beta", "/v1alpha")
+error_responses.use_shape(
+    blueprint, front_errors.error_body, "/v1beta", "/v1alpha", "/upload/", "/download/"
+)
 
 
 METHODS = (
@@ -120,6 +123,28 @@ def unknown(model: str) -> Response:
         f"Unknown method in '{model[:200]}'. Append one of"
         f" {', '.join(f':{method}' for method in METHODS)} to the model."
     )
+
+
+_RESOURCES = "cachedContents operations fileSearchStores interactions tunedModels".split()
+_SHARED = ["batches", "files"]  # OpenAI's API has these below /v1: see `resources`
+
+
+def _resource_paths() -> list[str]:
+    """Return where clients of Gemini keep files, cached contents and other resources."""
+    found = []
+    for above in ("", "/upload", "/download"):
+        for version in VERSIONS:
+            names = _RESOURCES + ([] if above + version == "/v1" else _SHARED)
+            root = f"{above}{version}/<any({', '.join(names)}):root>"
+            found += [root, f"{root}/<path:below>"]
+    return found
+
+
+@routes.route(blueprint, _resource_paths(), ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@auth.keyed_in_query
+def resource(root: str, below: str = "") -> Response:
+    """Forward a request for files, cached contents or other resources to Google."""
+    return passthrough.forwarded(request.path.strip("/"), "gemini")
 
 
 def _embedded(name: str, model: str, front: Front) -> Response:

@@ -16,17 +16,20 @@ from llmgate import errors
 from llmgate import providers
 from llmgate.accounting import token_estimate
 from llmgate.codecs import sse
+from llmgate.config import resource_deployments
 from llmgate.contract import Body
 from llmgate.contract import Event
 from llmgate.dialects.anthropic import betas as anthropic_betas
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
+from llmgate.endpoints import passthrough
 from llmgate.endpoints import routes
 from llmgate.fronts import upstream_chat
 from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.pipeline import dispatch
 from llmgate.pipeline.shapes import Front
+from llmgate.pipeline.shapes import Gate
 
 blueprint = Blueprint("messages", __name__)
 
@@ -47,8 +50,8 @@ def add_request_id(response: Response) -> Response:
 @auth.keyed
 def create() -> Response:
     """Create a message, whole or streamed."""
-    gate, meter = common.gate(), common.meter()
-    body = _with_headers(common.body("messages", None))
+    body, meter = _with_headers(common.body("messages", None)), common.meter()
+    gate = _gate(body)
     front = _front(body["model"])
     if body.get("stream"):
         return common.flowing(dispatch.stream(gate, "messages", body, meter, front, _written_error))
@@ -59,8 +62,8 @@ def create() -> Response:
 @auth.keyed
 def count_tokens() -> Response:
     """Count the tokens of a message request, or estimate them where the provider cannot count."""
-    gate = common.gate()
     body = _with_headers(common.body("count_tokens", None))
+    gate = _gate(body)
     dispatch.admit(gate, "count_tokens", body, common.meter())
     found = gate.routes.find(body["model"])
     if any("count_tokens" in providers.serving(each).operations for each in found):
@@ -71,6 +74,33 @@ def count_tokens() -> Response:
                 raise
             common.meter().end_attempt()
     return common.json_response({"input_tokens": token_estimate.tokens(body), "estimated": True})
+
+
+_BATCHES = "/v1/messages/batches"
+
+
+@routes.route(blueprint, [_BATCHES, f"{_BATCHES}/<path:below>"], ["GET", "POST", "DELETE"])
+@auth.keyed
+def batches(below: str = "") -> Response:
+    """Forward a request for Message Batches to Anthropic."""
+    path = f"{_BATCHES}/{below}" if below else _BATCHES
+    return passthrough.forwarded(path[1:], "anthropic")
+
+
+def _gate(body: Body) -> Gate:
+    """Return the gate; below /anthropic one that has every Claude model, if there is a key."""
+    gate, model = common.gate(), body["model"]
+    if not request.path.startswith("/anthropic/") or not model.startswith("claude-"):
+        return gate
+    try:
+        gate.routes.find(model)
+    except errors.ModelNotFound:
+        known = common.settings().resource_deployments
+        if not {"*", "anthropic"} & known.off:
+            found = resource_deployments.of("anthropic", gate.routes, known, model)
+            groups = {**gate.routes.groups, **({model: found} if found else {})}
+            return gate._replace(routes=gate.routes._replace(groups=groups))
+    return gate
 
 
 def _with_headers(body: Body) -> Body:

@@ -35,6 +35,7 @@ from llmgate.fronts.anthropic import wire as front_wire
 from llmgate.fronts.gemini import errors as front_errors
 from llmgate.pipeline import dispatch
 from llmgate.pipeline import passthrough
+from llmgate.pipeline import passthrough_links
 from llmgate.pipeline import request_options
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
@@ -103,9 +104,13 @@ def googles(below: str) -> Response:
     return forwarded(below)
 
 
-def forwarded(below: str) -> Response:
-    """Return the answer of the provider that this path begins with to what is *below* it."""
-    prefix = request.path.split("/")[1]
+def forwarded(below: str, prefix: str | None = None) -> Response:
+    """Return the answer of the provider that this path begins with to what is *below* it.
+
+    A *prefix* names the provider of a path that does not begin so.
+    """
+    own = passthrough_request.own_root() + ("" if prefix else f"/{request.path.split('/')[1]}")
+    prefix = prefix or request.path.split("/")[1]
     provider, api = providers.NATIVE[prefix]
     known = common.settings().resource_deployments
     if {"*", prefix, prefix.replace("-", "_")} & known.off:
@@ -122,8 +127,20 @@ def forwarded(below: str) -> Response:
         raise resource_deployments.missing(provider.name)
     build = _build(lambda deployment: api.url(path, deployment), data)
     wire, write_error = _STREAMS[api.family]
+
+    key = next(auth.shown(), "") if common.key() else ""
+
+    def links(deployment: Deployment) -> passthrough_links.Links:
+        upstream = api.url(path, deployment).removesuffix(f"/{passthrough_request.quoted(path)}")
+        return passthrough_links.Links(upstream, own, key)
+
     asked = passthrough.PassthroughRequest(
-        build, untouched=True, is_stream=_is_stream(members), wire=wire, write_error=write_error
+        build,
+        untouched=True,
+        is_stream=_is_stream(members),
+        wire=wire,
+        write_error=write_error,
+        links=links,
     )
     return answered(asked, found, members)
 

@@ -41,6 +41,13 @@ def path(below: str) -> str:
     return "/".join(steps)
 
 
+def own_root() -> str:
+    """Return the address of this gateway as the client has it, behind a TLS proxy as well."""
+    sent = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+    scheme = sent if sent in ("http", "https") else request.scheme
+    return f"{scheme}://{request.host}{request.script_root}"
+
+
 def quoted(path: str) -> str:
     """Return *path*, one that `path` returned, as it is sent."""
     return quote(path, safe="~:@!$&'()*+,=-._/")

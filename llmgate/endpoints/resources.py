@@ -28,7 +28,9 @@ from llmgate.dialects.openai import resources as openai_resources
 from llmgate.dialects.openai.resources import Row
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.endpoints import error_responses
 from llmgate.endpoints import json_bodies
+from llmgate.endpoints import other_clients
 from llmgate.endpoints import passthrough
 from llmgate.endpoints import passthrough_request
 from llmgate.endpoints import routes
@@ -39,6 +41,7 @@ from llmgate.pipeline import streaming
 from llmgate.schema import validation
 
 blueprint = Blueprint("resources", __name__)
+error_responses.use_shape(blueprint, other_clients.error_body)
 
 _METHODS = ["GET", "POST", "DELETE"]
 _PREFIXES = ("", "/v1", "/openai", "/openai/v1", "/azure/v1", "/<provider>/v1")
@@ -71,6 +74,8 @@ def _shared(name: str) -> Callable[..., Response]:
 def resource(root: str, below: str = "", provider: str | None = None) -> Response:
     """Forward a request for files, batches, threads and other [resources](#resources)."""
     steps = [root, *(step for step in below.split("/") if step)]
+    if other_clients.api():
+        return passthrough.forwarded(f"v1/{'/'.join(steps)}", other_clients.api())
     row = _row("/".join(steps).split("/"))
     if row is None:
         if request.path.startswith("/openai/"):
@@ -276,11 +281,8 @@ def _of_group(model: str, named: str | None) -> tuple[Deployment, ...]:
 
 def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bool) -> Response:
     """Return the answer of one of *found* to this request for *path*."""
-    method, headers, version = (
-        request.method,
-        passthrough_request.headers(),
-        request.args.get(_VERSION),
-    )
+    method, headers = request.method, passthrough_request.headers()
+    version = request.args.get(_VERSION)
     pairs = passthrough_request.query(less=(_VERSION,))
 
     def build(deployment: Deployment) -> Call:

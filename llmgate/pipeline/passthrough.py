@@ -24,6 +24,7 @@ from llmgate.contract import Operation
 from llmgate.contract import Provider
 from llmgate.inbound import keepalive
 from llmgate.pipeline import attempt
+from llmgate.pipeline import passthrough_links
 from llmgate.pipeline import shapes
 from llmgate.pipeline import streaming
 from llmgate.pipeline import usage_tap
@@ -64,6 +65,7 @@ class PassthroughRequest(NamedTuple):
     is_stream: bool = False  # the client requests server-sent events
     wire: str = "passthrough"  # the operation whose keep-alives the stream has
     write_error: shapes.WriteError | None = None  # None: a failing stream is cut
+    links: Callable[[Deployment], passthrough_links.Links] | None = None  # to replace in answers
 
     def send(
         self, gate: Gate, request: OperationRequest, deployment: Deployment, meter: Meter
@@ -85,6 +87,8 @@ class PassthroughRequest(NamedTuple):
                 raise error_response.error(answer, provider)
         if refused:
             answer = _read(answer, provider, meter)
+        elif self.links and passthrough_links.may_have(answer, call.url):
+            answer = passthrough_links.replaced(answer, self.links(deployment))
         return Attempt("passthrough", _OPERATION, deployment, request.body, answer, meter, None)
 
     def _shows(self, provider: Provider) -> bool:
