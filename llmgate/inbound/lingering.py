@@ -80,7 +80,9 @@ class Lingering:
 
     def _discard(self, fd: int) -> None:
         """Read what has arrived on *fd*; close it at the end of the data or of its budget."""
-        closing = self._closing[fd]
+        closing = self._closing.get(fd)
+        if closing is None:  # closed in this turn
+            return
         left = closing.bytes_left
         try:
             for _ in range(_BLOCKS_PER_TURN):
@@ -105,5 +107,11 @@ class Lingering:
                 self._close(fd)
 
     def _close(self, fd: int) -> None:
-        """Close *fd*; the kernel then removes it from the epoll set."""
+        """Close *fd*.
+
+        The kernel would keep it in the epoll set as long as the connection has another descriptor,
+        and gevent closes that of the worker a little later.
+        """
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(fd)
         self._closing.pop(fd).sock.close()
