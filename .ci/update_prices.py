@@ -91,6 +91,16 @@ LEFT_OUT = {
 ONLY_LATEST = {"mistral", "openai"}  # providers that do not take the name without -latest
 SPELL_MORE = {"aws", "fireworks", "openrouter"}  # regions, paths, makers: the id is enough
 
+SIZE_FIELDS = (
+    "mode",
+    "max_input_tokens",
+    "max_output_tokens",
+    "supports_vision",
+    "supports_function_calling",
+    "supports_reasoning",
+)
+"""What the second source knows of a model besides its price."""
+
 MODES = {
     "embedding": r".*embed",
     "audio_transcription": r".*(whisper|transcribe|voxtral-mini)",
@@ -277,8 +287,7 @@ def _size(name: str, sizes: dict[str, Row]) -> Row:
     """Return mode and sizes of the model *name*, as far as the second source knows them."""
     model = name.partition("/")[2]
     known = sizes.get(name.lower()) or sizes.get(model.lower()) or {}
-    fields = ("mode", "max_input_tokens", "max_output_tokens")
-    return {field: known[field] for field in fields if known.get(field)}
+    return {field: known[field] for field in SIZE_FIELDS if known.get(field)}
 
 
 def _tidy(row: Row) -> Row:

@@ -182,6 +182,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
         "model_list[]": {"model_name", "litellm_params", "model_info", "rpm", "tpm"},
         "litellm_settings": {"drop_params", "num_retries", "request_timeout", "timeout"}
         | {"json_logs", "set_verbose", "telemetry", "stream_timeout", *FALLBACKS}
+        | {"check_provider_endpoint", "ssl_verify", "ssl_certificate"}
         | {"allowed_fails", "cooldown_time"}
         | {"max_budget", "budget_duration", "budget_exceeded_status_code"}
         | {"max_end_user_budget", "timezone"},
@@ -196,6 +197,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
         | {"routing_strategy_args", "default_max_parallel_requests"},
         "llmgate_settings": {
             "responses_store",
+            "show_prices",
             "log_prompts",
             "max_body_mb",
             "max_upload_mb",

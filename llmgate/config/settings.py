@@ -38,6 +38,13 @@ from llmgate.trust.network import Network
 MEGABYTE = 1024 * 1024
 
 
+class ModelLists(NamedTuple):
+    """What GET /v1/models shows."""
+
+    asks_upstreams: bool = False  # behind wildcards
+    shows_prices: bool = False
+
+
 class Settings(NamedTuple):
     """The whole configuration."""
 
@@ -49,6 +56,7 @@ class Settings(NamedTuple):
     log_prompts: bool = False
     allowed: client_credentials.Allowed = client_credentials.Allowed()
     takes_tags: bool = True  # of clients
+    models: ModelLists = ModelLists()
     user_headers: tuple[str, ...] = ()  # with the end user's id, as a WSGI environment has them
     state_path: str | None = None  # the file that workers share; `off`: none
     tracking: str | None = None  # the file that the engine's chats are kept in
@@ -161,6 +169,9 @@ def _settings(
         max_upload=int((own.get("max_upload_mb") or 100) * MEGABYTE),
         log_prompts=bool(own.get("log_prompts")),
         allowed=_allowed(general, own),
+        models=ModelLists(
+            bool(litellm.get("check_provider_endpoint")), bool(own.get("show_prices"))
+        ),
         user_headers=_user_headers(general),
         takes_tags=not general.get("reject_clientside_metadata_tags"),
         state_path=own.get("state_path") or None,

@@ -14,6 +14,7 @@ from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import generate_models
 from llmgate.endpoints import routes
+from llmgate.pipeline import model_listing
 from llmgate.trust import redaction
 
 blueprint = Blueprint("models", __name__)
@@ -32,8 +33,16 @@ def models() -> Response:
         return generate_models.models()
     if anthropic_models.is_requested():
         return anthropic_models.models()
-    names = filter(common.may_use, common.gate().routes.names())
+    names = list(filter(common.may_use, _names()))
     return common.json_response({"object": "list", "data": [_model(name) for name in names]})
+
+
+def _names() -> list[str]:
+    """Return the names of models, those that upstreams list behind a wildcard if that is set."""
+    gate = common.gate()
+    if not common.settings().models.asks_upstreams:
+        return gate.routes.names()
+    return model_listing.names(gate)
 
 
 @routes.route(blueprint, routes.paths("models/<path:model>"), methods=["GET"])
@@ -51,7 +60,43 @@ def model(model: str) -> Response:
 def _model(name: str) -> dict[str, Any]:
     """Return OpenAI's object for the model called *name*."""
     deployment = common.gate().routes.find(name)[0]
-    return {"id": name, "object": "model", "created": _SINCE, "owned_by": deployment.provider}
+    head = {"id": name, "object": "model", "created": _SINCE, "owned_by": deployment.provider}
+    return {**head, **_about(deployment), **_pricing(deployment)}
+
+
+_SHOWN = {
+    "mode": "mode",
+    "max_input_tokens": "context_length",
+    "max_output_tokens": "max_output_tokens",
+    "supports_vision": "supports_vision",
+    "supports_function_calling": "supports_function_calling",
+    "supports_reasoning": "supports_reasoning",
+}
+"""What is known of a model, by the names of model_info and in the list of models."""
+
+_PRICES = {
+    "input_cost_per_token": "prompt",
+    "output_cost_per_token": "completion",
+    "cache_read_input_token_cost": "input_cache_read",
+    "cache_creation_input_token_cost": "input_cache_write",
+    "input_cost_per_request": "request",
+    "output_cost_per_image": "image",
+}
+"""Prices, in dollars as text, by OpenRouter's names."""
+
+
+def _about(deployment: Deployment) -> dict[str, Any]:
+    """Return what is known of *deployment*'s model: the operator's word, then the price list's."""
+    named = str(deployment.info.get("base_model") or deployment.model)
+    about = {**pricing.about(deployment.provider, named), **deployment.info}
+    return {shown: about[name] for name, shown in _SHOWN.items() if about.get(name) is not None}
+
+
+def _pricing(deployment: Deployment) -> dict[str, Any]:
+    """Return the prices of *deployment*, if the operator shows them and they are known."""
+    known = deployment.prices if common.settings().models.shows_prices else {}
+    found = {shown: f"{known[name]:.12g}" for name, shown in _PRICES.items() if name in known}
+    return {"pricing": found} if found else {}
 
 
 @routes.route(blueprint, routes.paths("model/info"), methods=["GET"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +19,14 @@ from llmgate.contract import ModelListing
 from llmgate.pipeline import attempt
 from llmgate.pipeline.response import MALFORMED
 from llmgate.pipeline.shapes import Gate
+from llmgate.routing.routes import fill
+from llmgate.routing.routes import match
 from llmgate.upstream import error_response
 from llmgate.upstream import extra_headers
 from llmgate.upstream import session as http_session
 
 _SECONDS = 10.0  # that an upstream has for its list
+_KEPT, _KEPT_FAILURE = 300.0, 30.0  # seconds that a list, or the lack of one, is kept
 _AT_ONCE = 8
 _UNSUPPORTED = frozenset({404, 405, 501})
 _LATEST = ":latest"  # Ollama's tag for a name without one
@@ -63,6 +68,51 @@ def probes(gate: Gate) -> Iterator[Probe]:
         found = dict(zip(by_source, listed, strict=True))
     for deployment in deployments:
         yield _verdict(deployment, found[_source(deployment)])
+
+
+def names(gate: Gate) -> list[str]:
+    """Return the names of all models, with those that upstreams list behind wildcards.
+
+    A list is kept for some minutes; an upstream that does not answer adds nothing.
+    """
+    wildcards = [] if gate.routes.forced else _wildcards(gate)
+    listed = (
+        fill(group, matched)
+        for group, deployment in wildcards
+        for name in _CACHE.names(gate, deployment)
+        if (matched := match(deployment.model, name)) is not None
+    )
+    return list(dict.fromkeys([*gate.routes.names(), *listed]))
+
+
+def _wildcards(gate: Gate) -> list[tuple[str, Deployment]]:
+    """Return each deployment whose model has a star, with its group."""
+    groups = gate.routes.groups.items()
+    return [(group, each) for group, found in groups for each in found if "*" in each.model]
+
+
+class _Cache:
+    """The lists of upstreams of this process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lists: dict[object, tuple[float, tuple[str, ...]]] = {}
+
+    def names(self, gate: Gate, deployment: Deployment) -> tuple[str, ...]:
+        """Return the names in the list of *deployment*'s upstream, none if it fails."""
+        source, now = _source(deployment), self._clock()
+        until, kept = self._lists.get(source, (0.0, ()))
+        if now < until:
+            return kept
+        found = _listed(gate, deployment)
+        is_known = isinstance(found, tuple)
+        names = found if isinstance(found, tuple) else kept
+        seconds = _KEPT if is_known else _KEPT_FAILURE
+        self._lists[source] = (now + seconds, names)
+        return names
+
+
+_CACHE = _Cache()
 
 
 def _source(deployment: Deployment) -> object:

@@ -38,6 +38,7 @@ MODES = {
     "realtime",
     "responses",
 }
+ABILITIES = {"supports_vision", "supports_function_calling", "supports_reasoning"}
 SIZES = ("max_input_tokens", "max_output_tokens")
 COUNTS = st.integers(0, 2_000_000)
 USAGES = st.fixed_dictionaries(
@@ -254,9 +255,12 @@ def test_the_table_has_the_models_that_people_use() -> None:
 
 def has_known_fields(row: dict[str, Any]) -> bool:
     sizes = [row.get(name, 1) for name in SIZES]
-    prices = {name: price for name, price in row.items() if name not in {"mode", *SIZES}}
+    prices = {
+        name: price for name, price in row.items() if name not in {"mode", *SIZES, *ABILITIES}
+    }
     return (
         row.get("mode") in MODES | {None}
+        and all(row.get(name, True) is True for name in ABILITIES)
         and all(isinstance(size, int) and size > 0 for size in sizes)
         and prices != {}
         and {without_tier(name) for name in prices} <= PRICES

@@ -13,13 +13,20 @@ from testing.gateway import MODELS
 from testing.gateway import deployment
 from testing.inprocess import failed
 from testing.upstream import Upstream
+from testing.upstream import json_answer
+from testing.upstream import model_list
 
 AppFor = Callable[..., FlaskClient]
 
 
 def described(name: str, owner: str = "openai") -> dict[str, Any]:
-    """Return OpenAI's object for a model."""
+    """Return OpenAI's object for a model, without what the price list knows of it."""
     return {"id": name, "object": "model", "created": 1677610602, "owned_by": owner}
+
+
+def less(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of *model* that OpenAI has."""
+    return {name: model[name] for name in ("id", "object", "created", "owned_by")}
 
 
 @pytest.mark.parametrize(
@@ -28,12 +35,13 @@ def described(name: str, owner: str = "openai") -> dict[str, Any]:
 def test_the_models_are_the_groups_of_the_configuration(client: FlaskClient, path: str) -> None:
     got = client.get(path)
 
-    assert got.get_json() == {"object": "list", "data": [described(name) for name in MODELS]}
+    assert got.json["object"] == "list"
+    assert list(map(less, got.json["data"])) == [described(name) for name in MODELS]
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1", "/openai/v1"])
 def test_a_model_can_be_asked_for(client: FlaskClient, prefix: str) -> None:
-    assert client.get(f"{prefix}/models/gpt-4o").get_json() == described("gpt-4o")
+    assert less(client.get(f"{prefix}/models/gpt-4o").json) == described("gpt-4o")
 
 
 def test_a_model_may_have_slashes_in_its_name(app_for: AppFor, upstream: Upstream) -> None:
@@ -102,6 +110,8 @@ def test_the_deployments_are_described_without_their_secrets(
             "max_output_tokens": 16384,
             "input_cost_per_token": 1e-6,
             "output_cost_per_token": 2e-6,
+            "supports_vision": True,
+            "supports_function_calling": True,
             "note": "mine",
         },
     }
@@ -149,3 +159,63 @@ def test_a_page_has_a_size(client: FlaskClient, limit: str) -> None:
     got = client.get(f"/v1/models?limit={limit}", headers=VERSION)
 
     assert failed(got) == (400, "invalid_request_error", "invalid_value", "limit")
+
+
+# -- what is known of a model
+
+
+def test_a_model_has_sizes_and_abilities(app_for: AppFor, upstream: Upstream) -> None:
+    mine = deployment("mine", upstream.url, "custom_openai/x")
+    mine["model_info"] = {"mode": "embedding", "max_input_tokens": 512}
+    client = app_for({"model_list": [deployment("gpt-4o", upstream.url), mine]})
+
+    assert client.get("/v1/models").json["data"] == [
+        {
+            **described("gpt-4o"),
+            "mode": "chat",
+            "context_length": 128000,
+            "max_output_tokens": 16384,
+            "supports_vision": True,
+            "supports_function_calling": True,
+        },
+        {**described("mine", "custom_openai"), "mode": "embedding", "context_length": 512},
+    ]
+
+
+def test_prices_are_shown_if_the_operator_says_so(app_for: AppFor, upstream: Upstream) -> None:
+    given = {"model_list": [deployment("gpt-4o", upstream.url)]}
+    given["llmgate_settings"] = {"show_prices": True}
+
+    assert app_for(given).get("/v1/models/gpt-4o").json["pricing"] == {
+        "prompt": "2.5e-06",
+        "completion": "1e-05",
+        "input_cache_read": "1.25e-06",
+    }
+
+
+def test_a_wildcard_may_be_what_the_upstream_lists(app_for: AppFor, upstream: Upstream) -> None:
+    upstream.plays(json_answer(model_list("gpt-4o", "new-model")))
+    given = {
+        "model_list": [deployment("mine/*", upstream.url, "openai/*", api_key="sk-only-here")],
+        "litellm_settings": {"check_provider_endpoint": True},
+    }
+    client = app_for(given)
+
+    for _ in range(2):
+        names = [model["id"] for model in client.get("/v1/models").json["data"]]
+        assert "mine/new-model" in names
+    assert names.count("mine/gpt-4o") == 1
+    (seen,) = upstream.requests
+    assert (seen.method, seen.path) == ("GET", "/v1/models")
+
+
+def test_an_upstream_that_does_not_answer_adds_nothing(app_for: AppFor, upstream: Upstream) -> None:
+    upstream.plays(json_answer({}, 500))
+    given = {
+        "model_list": [deployment("own/*", upstream.url, "openai/*", api_key="sk-failing")],
+        "litellm_settings": {"check_provider_endpoint": True},
+    }
+
+    names = [model["id"] for model in app_for(given).get("/v1/models").json["data"]]
+
+    assert "own/gpt-4o" in names  # the price list's

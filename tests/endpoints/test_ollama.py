@@ -184,7 +184,11 @@ def test_a_model_may_have_a_tag_of_its_own(app_for: AppFor, upstream: Upstream) 
     [
         ("text-embedding-3-small", {}, ["embedding"]),
         ("speech", {"mode": "embedding"}, ["embedding"]),
-        ("gpt-4o", {"supports_function_calling": False}, ["completion"]),
+        (
+            "gpt-4o",
+            {"supports_function_calling": False, "supports_vision": False},
+            ["completion"],
+        ),
         (
             "gpt-4o",
             {"supports_vision": True, "supports_reasoning": True},
