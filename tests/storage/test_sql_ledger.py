@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import os
-import random
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +26,7 @@ from llmgate.storage.sql_ledger import SqlLedger
 
 ANN = Payer("k1", "ann", "red", "customer", "gpt-4o", ("a", "b"))
 FAR = 10**18
+_KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
 
 
 @pytest.fixture
@@ -240,93 +237,54 @@ def test_the_sums_are_right_and_within_the_budget_whatever_happens(
     ledger.database.close()
 
 
-_CLIENT = """
-import sys, threading
+_CLIENTS = """
+import os, sys, threading
 from llmgate.storage import places
 from llmgate.storage.ledger import Budget, Call, Exceeded, Hold, Payer
 from llmgate.storage.sql_ledger import SqlLedger
-path, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-ledger, payer, admitted = SqlLedger(places.database(path, "ledger")), Payer("k1"), []
-def work(n):
-    id = f"{name}-{n}"
+place, processes = sys.argv[1], int(sys.argv[2])
+payer, (starting, start) = Payer("k1"), os.pipe()
+def work(ledger, id):
     try:
         ledger.reserve(Hold(id, 100, 10**18, 10, payer), [Budget("key:k1", 100)])
     except Exceeded:
         return
     ledger.settle(Call(id, 100, payer, 200, 10), 101)
-    admitted.append(id)
-threads = [threading.Thread(target=work, args=(n,)) for n in range(number)]
-sys.stdin.readline()
-[t.start() for t in threads]; [t.join() for t in threads]
-print(len(admitted))
+def client(name):
+    ledger = SqlLedger(places.database(place, "ledger"))
+    ids = [f"{name}-{n}" for n in range(64 // processes)]
+    each = [threading.Thread(target=work, args=(ledger, id)) for id in ids]
+    os.read(starting, 1)
+    [t.start() for t in each]; [t.join() for t in each]
+    ledger.database.close()
+children = []
+for name in range(processes):
+    children.append(os.fork())
+    if children[-1] == 0:
+        client(name)
+        os._exit(0)
+os.write(start, b"." * processes)
+[os.waitpid(child, 0) for child in children]
 """
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(place: str, processes: int) -> None:
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", _CLIENT, place, f"p{n}", str(64 // processes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(processes)
-    ]
-    for each in running:
-        assert each.stdin
-        each.stdin.write("go\n")
-        each.stdin.flush()
+def test_of_64_parallel_requests_a_budget_for_ten_admits_ten(
+    ledger: SqlLedger, place: str, processes: int
+) -> None:
+    subprocess.run([sys.executable, "-c", _CLIENTS, place, str(processes)], check=True)
 
-    admitted = [int(each.communicate()[0]) for each in running]
-
-    assert sum(admitted) == 10
-    ledger = SqlLedger(places.database(place, "ledger"))
     assert sums(ledger, "key:k1") == Spent(100, 0, 10)
     assert ledger.check() == []
 
 
-_WRITER = """
-import sys
-from llmgate.storage import places
-from llmgate.storage.ledger import Budget, Call, Hold, Payer
-from llmgate.storage.sql_ledger import SqlLedger
-ledger, payer = SqlLedger(places.database(sys.argv[1], "ledger")), Payer("k1", "ann", tags=("t",))
-n = 0
-while True:
-    n += 1
-    id = f"{sys.argv[2]}-{n}"
-    ledger.reserve(Hold(id, 100, 10**18, 10, payer), [Budget("key:k1", 10**15)])
-    ledger.settle(Call(id, 100, payer, 200, 10), 101)
-    sys.stdout.write(id + "\\n")
-    sys.stdout.flush()
-"""
-
-
-@pytest.mark.fault("P4")
 def test_a_killed_process_loses_nothing_that_was_acknowledged(place: str) -> None:
-    acknowledged = set[str]()
-    pause = random.Random(7)
+    command = [sys.executable, str(_KILLS), "8", "--place", place]
 
-    for n in range(12):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, place, str(n)], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout
-        acknowledged.add(writer.stdout.readline().strip())  # it is at work
-        time.sleep(pause.random() / 50)
-        os.kill(writer.pid, signal.SIGKILL)
-        acknowledged |= {
-            x.strip() for x in writer.communicate()[0].splitlines(keepends=True) if x.endswith("\n")
-        }
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    ledger = SqlLedger(places.database(place, "ledger"))
-    stored = ledger.database.read(lambda db: {id for (id,) in db.execute("select id from calls")})
-    assert acknowledged - stored == set()
-    assert ledger.check() == []
-    ledger.sweep(FAR + 1)
-    assert ledger.check() == []
-    assert sums(ledger, "key:k1").held == 0
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("8 kills, ")
 
 
 def test_threads_share_a_commit_and_each_gets_its_own_result(ledger: SqlLedger) -> None:
