@@ -13,6 +13,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from llmgate import config
+from llmgate import logins
 from llmgate.access import assembly
 from llmgate.accounting import request_log
 from llmgate.config import deployments
@@ -205,7 +206,7 @@ def create_app(settings: config.Settings, policies: Iterable[Policy] = ()) -> Fl
     app.extensions["llmgate"] = Gate(
         settings.routes,
         session,
-        oauth.TokenCache(session),
+        oauth.TokenCache(session, logins.log_ins()),
         balancer,
         settings.router,
         Policies([*own, *policies]),

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from llmgate import config
+from llmgate import logins
 from llmgate import providers
 from llmgate.accounting import price_lines
 from llmgate.accounting import pricing
@@ -113,7 +114,13 @@ def probe(settings: config.Settings) -> Iterator[tuple[bool, str]]:
     """Yield whether each deployment of *settings* works, and a line about it."""
     session = http_session.Session(settings.network)
     balancer = LoadBalancer(settings.router)
-    gate = Gate(settings.routes, session, oauth.TokenCache(session), balancer, settings.router)
+    gate = Gate(
+        settings.routes,
+        session,
+        oauth.TokenCache(session, logins.log_ins()),
+        balancer,
+        settings.router,
+    )
     for found in model_listing.probes(gate):
         deployment = found.deployment
         base = redaction.without_login(deployment.api_base)

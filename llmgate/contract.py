@@ -234,11 +234,15 @@ class Operation(NamedTuple):
 
 
 class Login(NamedTuple):
-    """How an OAuth upstream gives an access token for a deployment's credentials."""
+    """How an upstream gives an access token for a deployment's credentials.
+
+    By a call and its JSON answer (the token, the seconds it lives), or by a library of `logins`.
+    """
 
     needed: Callable[[Deployment], bool]  # no token or key is given already
-    call: Callable[[Deployment], Call]
-    token: Callable[[Any], tuple[str, float]]  # of its JSON answer: the token, seconds it lives
+    call: Callable[[Deployment], Call] | None = None
+    token: Callable[[Any], tuple[str, float]] | None = None
+    library: str = ""
 
 
 class ModelListing(NamedTuple):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -14,6 +15,12 @@ from testing import inprocess
 from testing.gateway import Gateway
 from testing.gateway import config_for
 from testing.upstream import Upstream
+
+os.environ |= {  # no login of the machine that runs the tests
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 
 # Twenty examples of each property keep the suite short; a slow machine is no failure.
 hypothesis.settings.register_profile(

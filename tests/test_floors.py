@@ -25,13 +25,15 @@ ALLOWED = {
     "storage": "",
     "inbound": "errors",
     "upstream": "contract errors inbound trust",
+    "logins": "contract errors trust upstream",
     "dialects": "contract errors codecs",
     "fronts": "contract errors codecs dialects schema",
     "accounting": "contract errors codecs inbound trust upstream",
     "access": "contract errors accounting storage",
     "providers": "contract errors codecs dialects fronts schema",
     "routing": "contract errors accounting schema storage trust upstream",
-    "config": "contract errors access accounting dialects inbound providers routing schema trust",
+    "config": """contract errors access accounting dialects inbound logins providers routing
+    schema trust""",
     "pipeline": """contract errors accounting codecs config dialects inbound providers
     routing schema trust upstream""",
     "server": "errors accounting inbound upstream",
@@ -62,7 +64,9 @@ USERS = {
 }
 """Which packages and modules alone may import a library."""
 
-READERS_OF_THE_ENVIRONMENT = "cli gunicorn_conf app server.gthread_worker server.timeouts".split()
+READERS_OF_THE_ENVIRONMENT = (
+    "logins.aws cli gunicorn_conf app server.gthread_worker server.timeouts".split()
+)
 
 PURE = ("codecs", "dialects", "fronts", "providers")
 """The packages that do no I/O."""

@@ -185,7 +185,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
         | {"check_provider_endpoint", "ssl_verify", "ssl_certificate"}
         | {"allowed_fails", "cooldown_time"}
         | {"max_budget", "budget_duration", "budget_exceeded_status_code"}
-        | {"max_end_user_budget", "timezone"},
+        | {"max_end_user_budget", "timezone", "ssl_verify", "ssl_certificate"},
         "general_settings": {"master_key", "completion_model", "max_request_size_mb"}
         | {"allow_client_side_credentials", "reject_clientside_metadata_tags"}
         | {"disable_pass_through", "pass_through_endpoints"}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate import errors
+from llmgate import logins
 from llmgate import providers
 from llmgate.config.file.problems import Problems
 from llmgate.contract import Call
@@ -30,10 +31,14 @@ def missing_key(deployment: Deployment) -> str | None:
     provider = providers.serving(deployment)
     call = Call("POST", deployment.api_base, {})
     try:
-        if provider.login and provider.login.needed(deployment):
-            provider.login.call(deployment)
-        else:
-            provider.authorize(call, deployment)
+        login = provider.login if provider.login and provider.login.needed(deployment) else None
+        if login and login.library:
+            if logins.missing(login, deployment) is None:
+                return None
+        elif login and login.call:
+            login.call(deployment)
+            return None
+        provider.authorize(call, deployment)
     except errors.Unauthorized as error:
         return error.message
     except errors.GateError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from llmgate import logins
 from llmgate import providers
 from llmgate.accounting import pricing
 from llmgate.config import addresses
@@ -91,6 +92,7 @@ def complete(
             settings[setting] = environ[variable]
     for setting in provider.files & settings.keys():
         settings[setting] = _read(settings[setting], f"{path}{setting}")
+    settings = dict(logins.completed(provider.login, settings, path))
     _clean_address(provider, settings, path)
     # a key out of a file often ends with a line break, which no header can carry
     return {key: v.strip() if isinstance(v, str) else v for key, v in settings.items()}

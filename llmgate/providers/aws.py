@@ -1,7 +1,4 @@
-"""What AWS's services have in common: regions, keys, signatures.
-
-Keys are taken as they are; roles, profiles and instance metadata would need calls of their own.
-"""
+"""What AWS's services have in common: regions, keys, signatures."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit
 from llmgate import errors
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import Login
 from llmgate.providers import aws_sigv4
 
 DEFAULT_REGION = "us-west-2"
@@ -39,7 +37,9 @@ SETTINGS = frozenset(ENV) | frozenset(
     """model_id aws_role_name aws_session_name aws_profile_name aws_web_identity_token
     aws_sts_endpoint aws_external_id aws_session_tags""".split()
 )
-"""Settings of every service; those of roles and profiles are known so that they go nowhere."""
+"""Settings of every service."""
+
+_LOGIN_SETTINGS = frozenset({"aws_role_name", "aws_profile_name"})
 
 _REGION = r"[a-z]{2,3}(?:-[a-z]+)+-\d+"
 _IN_HOST = re.compile(
@@ -65,6 +65,18 @@ def address(service: str, region: str) -> str:
     return f"https://{service}.{region}.amazonaws.com{suffix}"
 
 
+def _needs_login(deployment: Deployment) -> bool:
+    """Return whether *deployment* has no keys yet; a client's never get the gateway's."""
+    if deployment.api_key or deployment.has_client_key or deployment.origin == "client":
+        return False
+    settings = deployment.settings
+    return bool(_LOGIN_SETTINGS & settings.keys()) or not all(map(settings.get, PAIR))
+
+
+LOGIN = Login(_needs_login, library="aws")
+"""By botocore, from the extra [aws]."""
+
+
 def signed(call: Call, deployment: Deployment, service: str) -> Call:
     """Return *call* with the signature of the deployment's keys, for the region it goes to.
 
@@ -76,7 +88,8 @@ def signed(call: Call, deployment: Deployment, service: str) -> Call:
         raise errors.Unauthorized(
             f"Missing AWS keys for provider {deployment.provider}: set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY in the environment, or aws_access_key_id and"
-            " aws_secret_access_key in litellm_params. Roles and profiles are not supported.",
+            " aws_secret_access_key in litellm_params; for roles, profiles and instance metadata"
+            " pip install 'llmgate[aws]'.",
             code="missing_provider_key",
         )
     keys = aws_sigv4.Keys(access, secret, settings.get("aws_session_token"))

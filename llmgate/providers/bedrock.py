@@ -127,6 +127,7 @@ BEDROCK = Provider(
         "aws_bedrock_runtime_endpoint": ("AWS_BEDROCK_RUNTIME_ENDPOINT",),
     },
     settings=aws.SETTINGS | {"aws_bedrock_runtime_endpoint"},
+    login=aws.LOGIN,
     address_settings=aws.ADDRESSES | {"aws_bedrock_runtime_endpoint"},
     exclusive_settings=aws.KEYS | {"api_key"},
     required_settings=(("api_key",), aws.PAIR),

@@ -116,6 +116,7 @@ SAGEMAKER = Provider(
     settings=aws.SETTINGS | {"hf_model_name", "sagemaker_input_field"},
     address_settings=aws.ADDRESSES,
     exclusive_settings=aws.KEYS,
+    login=aws.LOGIN,
     required_settings=(aws.PAIR,),
 )
 SAGEMAKER_CHAT = SAGEMAKER._replace(

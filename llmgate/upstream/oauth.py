@@ -16,7 +16,10 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 from typing import NamedTuple
+from typing import TypeAlias
 
 from llmgate import errors
 from llmgate.contract import Deployment
@@ -33,8 +36,17 @@ _POLL = 0.05  # seconds between two looks at whether the client has disconnected
 _MAX_ANSWER = 256 * 1024  # bytes
 
 
+class Access(NamedTuple):
+    """What the login of a library gives."""
+
+    settings: Mapping[str, Any]  # for the deployment: keys, a project
+    seconds: float  # that it lives
+    api_key: str | None = None
+
+
 class _Token(NamedTuple):
-    text: str
+    api_key: str | None
+    settings: Mapping[str, Any]
     refresh_at: float  # on the monotonic clock
     expires_at: float
 
@@ -48,11 +60,19 @@ class _Running:
         self.error: errors.GateError | None = None
 
 
+LogIn: TypeAlias = Callable[[Deployment], Access]
+"""Logs in by a library; raises GateError."""
+
+
 class TokenCache:
     """Access tokens by the credentials they were fetched with."""
 
-    def __init__(self, session: http_session.Sender) -> None:
+    def __init__(
+        self, session: http_session.Sender, libraries: Mapping[str, LogIn] | None = None
+    ) -> None:
+        """Send the calls of logins in *session*; *libraries* have their own."""
         self._session = session
+        self._libraries = libraries or {}
         self._lock = threading.Lock()  # never held while anything waits
         self._tokens: dict[bytes, _Token] = {}
         self._running: dict[bytes, _Running] = {}
@@ -63,7 +83,7 @@ class TokenCache:
         login: Login,
         remaining: Callable[[], float] = lambda: math.inf,
     ) -> Deployment:
-        """Return *deployment* with an access token as its key, fetched if necessary.
+        """Return *deployment* with an access token, or other credentials, fetched if necessary.
 
         A token of a client's own credentials is not kept. *remaining* returns the seconds until
         the request's deadline. Raises GateError if the login fails.
@@ -72,7 +92,10 @@ class TokenCache:
         token = self._tokens.get(identity)
         if token is None or time.monotonic() >= token.refresh_at:
             token = self._refreshed(identity, token, deployment, login, remaining)
-        return deployment._replace(api_key=token.text)
+        if not token.settings:
+            return deployment._replace(api_key=token.api_key)
+        settings = {**deployment.settings, **token.settings}
+        return deployment._replace(api_key=token.api_key, settings=settings)
 
     def _refreshed(
         self,
@@ -145,7 +168,20 @@ class TokenCache:
         running.done.set()
 
     def _fetch(self, deployment: Deployment, login: Login) -> _Token:
-        """Return a new token; raises GateError."""
+        """Return new credentials; raises GateError."""
+        if login.library:
+            found = self._libraries[login.library](deployment)
+        else:
+            found = self._by_call(deployment, login)
+        now = time.monotonic()
+        early = min(_REFRESH_BEFORE, found.seconds / 2)
+        end = now + found.seconds
+        return _Token(found.api_key, found.settings, end - early, end - _MARGIN)
+
+    def _by_call(self, deployment: Deployment, login: Login) -> Access:
+        """Return the access token that the login's endpoint gives; raises GateError."""
+        assert login.call is not None
+        assert login.token is not None
         seconds = min(deployment.timeout, _LOGIN_SECONDS)
         remaining = Deadline(seconds).remaining
         answer = self._session.send(login.call(deployment), seconds, None, remaining)
@@ -163,9 +199,7 @@ class TokenCache:
                 status=401,
                 code="login_failed",
             ) from error
-        now = time.monotonic()
-        early = min(_REFRESH_BEFORE, seconds / 2)
-        return _Token(text, now + seconds - early, now + seconds - _MARGIN)
+        return Access({}, seconds, text)
 
 
 def _identity(deployment: Deployment) -> bytes:

@@ -289,4 +289,5 @@ def test_nothing_is_flagged(given: Any, count: int) -> None:
 
 def test_it_needs_neither_key_nor_address() -> None:
     assert ECHO.base_url({}) == ECHO.base_url({"api_base": "http://x"}) == "echo:"
-    assert ECHO.authorize(Call("POST", "echo:/x", {}), DEPLOYMENT) == ("POST", "echo:/x", {}, b"")
+    call = Call("POST", "echo:/x", {})
+    assert ECHO.authorize(call, DEPLOYMENT) == call

@@ -18,6 +18,7 @@ from testing.upstream import usage
 
 from llmgate import errors
 from llmgate.codecs import sse
+from llmgate.contract import Call
 from llmgate.contract import Deployment
 from llmgate.contract import Failure
 from llmgate.contract import Upload
@@ -48,7 +49,7 @@ def test_the_same_body_is_the_same_bytes() -> None:
 def test_json_is_posted() -> None:
     call = openai_wire.json_call("https://x/y", {"a": 1})
 
-    assert call == ("POST", "https://x/y", {"Content-Type": "application/json"}, b'{"a":1}')
+    assert call == Call("POST", "https://x/y", {"Content-Type": "application/json"}, b'{"a":1}')
 
 
 def test_a_form_is_posted_with_its_boundary(tmp_path: Any) -> None:
