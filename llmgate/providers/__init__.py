@@ -61,6 +61,7 @@ NATIVE: Mapping[str, tuple[Provider, NativeApi]] = {
 _ALIASES = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
+    "chutes_ai": "chutes",
     "cohere_chat": "cohere",
     "text-completion-openai": "openai",
     "vertex_ai_beta": "vertex_ai",

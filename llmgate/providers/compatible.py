@@ -31,7 +31,7 @@ def provider(name: str, row: Row) -> Provider:
 
     def base_url(settings: Mapping[str, Any]) -> str:
         given = str(settings.get("api_base") or row.base_url).rstrip("/")
-        return given + row.base_path if _is_bare(given) else given
+        return given + row.base_path if given and _is_bare(given) else given
 
     def responses_url(deployment: Deployment) -> str:
         return f"{deployment.api_base}{openai_wire.path('responses')}"
@@ -78,6 +78,8 @@ def build(name: str, row: Row) -> Build:
         if row.model_prefix and "/" not in deployment.model:
             deployment = deployment._replace(model=row.model_prefix + deployment.model)
         body = {renamed.get(key, key): value for key, value in body.items()}
+        if not row.float_encoding and body.get("encoding_format") == "float":
+            body.pop("encoding_format")
         if row.text_only and name == "embeddings":
             body = openai_embeddings.in_text(body)
         url = f"{deployment.api_base}{openai_wire.path(name)}"

@@ -21,6 +21,7 @@ class Row(NamedTuple):
     model_prefix: str = ""  # prefixes a model name without a slash
     base_path: str = ""  # completes an api_base that has no path
     text_only: bool = False  # its embeddings take no token ids
+    float_encoding: bool = True  # its embeddings take `encoding_format: float`
     models_path: str = "/models"  # where it lists its models; empty: it does not
     messages: MessageRules = MessageRules()
     # its Responses API: unknown, requests alone, or stored responses as well. It is used for

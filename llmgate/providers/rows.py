@@ -8,6 +8,7 @@ from llmgate.contract import MessageRules
 from llmgate.contract import NativeApi
 from llmgate.dialects.openai import wire as openai_wire
 from llmgate.providers import natives
+from llmgate.providers.clouds import CLOUDS
 from llmgate.providers.row import Row
 
 _TEXT = ("chat", "completions", "embeddings")
@@ -59,6 +60,7 @@ _MARKED = MessageRules(cache_marks=True)
 _OWN = Row("", operations=(*_ALL, "rerank"), messages=_MARKED, responses="stored")
 
 ROWS: Mapping[str, Row] = {
+    **CLOUDS,
     "ai21": Row("https://api.ai21.com/studio/v1", ("AI21_API_KEY",)),
     "aiml": Row("https://api.aimlapi.com/v1", ("AIML_API_KEY",), operations=_TEXT),
     "anyscale": Row("https://api.endpoints.anyscale.com/v1", ("ANYSCALE_API_KEY",)),

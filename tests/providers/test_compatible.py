@@ -21,6 +21,7 @@ from llmgate.schema import parameters
 
 PROVIDERS = {name: provider(name, row) for name, row in ROWS.items()}
 MATRIX = [(name, op) for name, row in ROWS.items() for op in row.operations]
+KNOWN = parameters.OPENAI["chat"] | parameters.OPENAI["embeddings"]
 BASE = "https://own.example/v1"
 
 
@@ -74,7 +75,7 @@ def test_a_row_makes_sense(name: str, row: Row) -> None:
     assert not row.base_url.endswith("/")
     assert set(row.operations) <= {*openai_wire.PATHS, "rerank"}
     assert len(set(row.operations)) == len(row.operations)
-    assert {*row.drop, *(ours for ours, _ in row.rename)} <= parameters.OPENAI["chat"] | {"seed"}
+    assert {*row.drop, *(ours for ours, _ in row.rename)} <= KNOWN
     assert all(variable.isupper() for variable in (*row.key_env, *row.base_env))
 
 
@@ -240,3 +241,17 @@ def test_a_response_is_requested_below_the_base() -> None:
     assert native.url == chat.url == "https://x/v1/responses"
     assert json.loads(native.data) == {"model": "grok-4", "input": "hi"}  # type: ignore[arg-type]
     assert json.loads(chat.data)["reasoning"] == {"effort": "high"}  # type: ignore[arg-type]
+
+
+def test_voyage_takes_its_own_names_and_no_encoding_as_floats() -> None:
+    body = {"model": "g", "input": ["a"], "dimensions": 256}
+
+    assert built("voyage", "embeddings", {**body, "encoding_format": "float"}) == {
+        "model": "org/model",
+        "input": ["a"],
+        "output_dimension": 256,
+    }
+    assert (
+        built("voyage", "embeddings", {**body, "encoding_format": "base64"})["encoding_format"]
+        == "base64"
+    )
