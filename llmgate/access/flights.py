@@ -9,9 +9,11 @@ from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Body
 from llmgate.contract import Deployment
+from llmgate.storage.ledger import MOST
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
+from llmgate.storage.ledger import storable
 
 CAPPED = {"chat": "max_tokens", "completions": "max_tokens", "responses": "max_output_tokens"}
 """The parameter that limits an answer, by the operation."""
@@ -70,18 +72,23 @@ def call(entry: Entry, flight: Flight) -> Call:
         _cost(entry, flight),
         deployment.id if deployment else "",
         entry.endpoint,
-        int(entry.usage.get("prompt_tokens", 0)),
-        int(entry.usage.get("completion_tokens", 0)),
-        int(entry.usage.get("cached_tokens", 0)),
+        _tokens(entry, "prompt_tokens"),
+        _tokens(entry, "completion_tokens"),
+        _tokens(entry, "cached_tokens"),
         entry.usage_estimated,
         entry.attempt,
         int(entry.latency * 1000),
         entry.stream,
-        deployment.model if deployment else "",
-        int(entry.usage.get("cache_creation_tokens", 0)),
+        storable(deployment.model) if deployment else "",
+        _tokens(entry, "cache_creation_tokens"),
         None if entry.ttft is None else int(entry.ttft * 1000),
-        entry.error_code or "",
+        storable(entry.error_code or ""),
     )
+
+
+def _tokens(entry: Entry, name: str) -> int:
+    """Return how many tokens of a kind *entry* has used."""
+    return int(min(max(entry.usage.get(name, 0), 0), MOST))
 
 
 def _cost(entry: Entry, flight: Flight) -> int | None:
@@ -90,7 +97,7 @@ def _cost(entry: Entry, flight: Flight) -> int | None:
     Without reported usage an answer is charged what was reserved for it.
     """
     if flight.spent or entry.status >= 400:
-        return flight.spent
+        return min(flight.spent, MOST)
     if entry.usage:
         return None if entry.cost is None else 0
     return flight.reserved

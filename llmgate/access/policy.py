@@ -31,6 +31,7 @@ from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import nano_dollars
+from llmgate.storage.ledger import storable
 from llmgate.storage.queued_ledger import QueuedLedger
 
 MASTER = "master"
@@ -107,11 +108,12 @@ class AccessPolicy:
             member.key.spend_id if member else caller.key,
             (member.key.user if member else None) or "",
             (member.key.team if member else None) or "",
-            caller.user or "",
-            self._group(request.model),
-            tuple(dict.fromkeys(tags)),
+            storable(caller.user or ""),
+            storable(self._group(request.model)),
+            tuple(dict.fromkeys(map(storable, tags))),
         )
-        flight = Flight(f"{request.id}/{secrets.token_hex(4)}", caller, payer, member)
+        id = f"{storable(request.id)}/{secrets.token_hex(4)}"
+        flight = Flight(id, caller, payer, member)
         flight.at = now
         flight.budgets = budgets.of_request(payer, member, self._directory, self._options, now)
         if member is not None:

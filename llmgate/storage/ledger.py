@@ -164,6 +164,17 @@ class Ledger(Protocol):
         """Return the sums that are not those of their rows; correct them if *repair*."""
 
 
+MOST = 10**15
+"""Tokens, or nano-dollars, of one call that are counted: sums of these do not overflow."""
+
+
+def storable(text: str) -> str:
+    """Return *text* as every database can store it: without NUL and lone surrogates."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def nano_dollars(dollars: float) -> int:
     """Return *dollars* in nano-dollars, rounded up, but not for the noise of binary fractions."""
     return math.ceil(round(dollars * 1e9, 3))

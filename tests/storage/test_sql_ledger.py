@@ -22,6 +22,7 @@ from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
 from llmgate.storage.ledger import member
 from llmgate.storage.ledger import nano_dollars
+from llmgate.storage.ledger import storable
 from llmgate.storage.sql_ledger import SqlLedger
 
 ANN = Payer("k1", "ann", "red", "customer", "gpt-4o", ("a", "b"))
@@ -191,6 +192,17 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> No
 
     with pytest.raises(Unavailable, match=r"ledger\.db cannot be used: .*LLMGATE_DATA_DIR"):
         ledger.settle(call("r1", 5), 100)
+
+
+@pytest.mark.parametrize("text", ["nul \x00", "surrogate \ud800", "é", "plain"])
+def test_any_text_can_be_stored(ledger: SqlLedger, text: str) -> None:
+    payer = ANN._replace(end_user=storable(text), tags=(storable(text),))
+
+    ledger.reserve(hold("r1", 1, payer=payer), [Budget(f"end_user:{payer.end_user}", 10)])
+    ledger.settle(call("r1", 1, payer=payer), 100)
+
+    assert sums(ledger, f"tag:{payer.tags[0]}") == Spent(1, 0, 1)
+    assert (storable(text) == text) == ("\x00" not in text and "\ud800" not in text)
 
 
 def test_money_is_rounded_up_once() -> None:
