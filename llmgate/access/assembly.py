@@ -18,12 +18,13 @@ from llmgate.access.directory import Member
 from llmgate.access.management.keys import Office
 from llmgate.access.policy import AccessPolicy
 from llmgate.access.policy import Stores
-from llmgate.access.rate_limits import Counters
+from llmgate.access.rate_limits import AnyLeases
 from llmgate.access.rate_limits import RateLimits
 from llmgate.contract import Deployment
 from llmgate.storage import places
 from llmgate.storage.control import Control
 from llmgate.storage.control import Document
+from llmgate.storage.counters import Store
 from llmgate.storage.database import Unavailable
 from llmgate.storage.leases import Leases
 from llmgate.storage.queued_ledger import QueuedLedger
@@ -39,6 +40,7 @@ class Settings(NamedTuple):
     keys: tuple[Document, ...] = ()
     options: budgets.Options = budgets.Options()
     is_dyno: bool = False  # whose disk is lost at its next restart
+    redis_url: str | None = None
 
     @property
     def place(self) -> str | Path:
@@ -64,17 +66,33 @@ def database_url(url: str | None) -> str | None:
 
 def warnings(settings: Settings) -> list[str]:
     """Return what an operator should know about *settings*."""
-    if not settings.is_dyno or settings.database_url:
-        return []
-    return [
-        "keys and what they spend are stored on this dyno's disk, which is lost when it restarts:"
-        " add a PostgreSQL database (DATABASE_URL) and install llmgate[postgres], or declare keys"
-        " in the configuration"
-    ]
+    found = []
+    if settings.redis_url and find_spec("redis") is None:
+        found.append(
+            "REDIS_URL is ignored: run pip install 'llmgate[redis]' to share rate limits and"
+            " cooldowns between machines"
+        )
+    if settings.is_dyno and not settings.database_url:
+        found.append(_LOST_DISK)
+    return found
+
+
+_LOST_DISK = (
+    "keys and what they spend are stored on this dyno's disk, which is lost when it restarts:"
+    " add a PostgreSQL database (DATABASE_URL) and install llmgate[postgres], or declare keys"
+    " in the configuration"
+)
 
 
 REPORT_SECONDS = 2.0
 """How long one query of a report may take."""
+
+
+class Shared(NamedTuple):
+    """What counts the requests of all workers."""
+
+    counters: Store
+    leases: AnyLeases
 
 
 class Access(NamedTuple):
@@ -112,14 +130,26 @@ def office(settings: Settings) -> Office:
     return Office(control, directory, queue, reports, settings.options.zone)
 
 
+def shared(settings: Settings, counters: Store) -> Shared:
+    """Return what counts requests: *counters* on this machine, Redis where it is configured."""
+    leases = Leases(settings.data_dir / "leases.db")
+    if not settings.redis_url or find_spec("redis") is None:
+        return Shared(counters, leases)
+    from llmgate.storage import redis_counters  # 80 ms, and an extra
+
+    server = redis_counters.Server(settings.redis_url)
+    store = redis_counters.RedisStore(server, counters)
+    return Shared(store, redis_counters.RedisLeases(server, leases))
+
+
 def assemble(
     settings: Settings,
-    counters: Counters,
+    shared: Shared,
     deployments_of: Callable[[str], Sequence[Deployment]],
 ) -> Access:
     """Return access control as *settings* describe it."""
     back = office(settings)
-    limits = RateLimits(counters, Leases(settings.data_dir / "leases.db"))
+    limits = RateLimits(shared.counters, shared.leases)
     stores = Stores(back.directory, back.ledger, limits)
     policy = AccessPolicy(stores, deployments_of, settings.options, time.time)
     return Access(back.directory, back, policy, settings.options)

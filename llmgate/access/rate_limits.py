@@ -13,7 +13,6 @@ from llmgate.access.directory import Member
 from llmgate.access.rules import Limits
 from llmgate.access.rules import Rules
 from llmgate.storage.leases import Full
-from llmgate.storage.leases import Leases
 from llmgate.storage.leases import Wanted
 
 
@@ -28,6 +27,16 @@ class Counters(Protocol):
 
     def used(self, name: str, now: float, /) -> tuple[int, int]:
         """Return the requests and tokens of the last minute."""
+
+
+class AnyLeases(Protocol):
+    """What counts the requests that run at a time."""
+
+    def take(self, id: str, wanted: list[Wanted], now: int, /) -> None:
+        """Take a lease for the request *id* under each name. Raises Full."""
+
+    def release(self, id: str, /) -> None:
+        """End the leases of the request *id*."""
 
 
 class PerMinute(NamedTuple):
@@ -71,7 +80,7 @@ def _named(member: Member, model: str, others: list[Rules]) -> Iterator[Limited]
 class RateLimits:
     """Holds requests to their limits."""
 
-    def __init__(self, counters: Counters, leases: Leases) -> None:
+    def __init__(self, counters: Counters, leases: AnyLeases) -> None:
         self._counters = counters
         self._leases = leases
 

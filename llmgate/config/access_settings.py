@@ -37,7 +37,9 @@ def load(
     url = assembly.database_url(environ.get("DATABASE_URL"))
     declared = tuple(_key(at, given) for at, given in enumerate(own.get("keys") or ()))
     _check_unique(declared)
-    return assembly.Settings(Path(place), url, declared, options, "DYNO" in environ)
+    return assembly.Settings(
+        Path(place), url, declared, options, "DYNO" in environ, environ.get("REDIS_URL") or None
+    )
 
 
 def _allowances(

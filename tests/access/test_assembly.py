@@ -7,6 +7,7 @@ import pytest
 from llmgate import errors
 from llmgate.access import assembly
 from llmgate.access.assembly import Settings
+from llmgate.storage.counters import MemoryStore
 
 URL = "postgres://user:secret@host/name"
 
@@ -34,3 +35,21 @@ def test_a_dyno_without_a_database_is_warned_of() -> None:
     assert "lost when it restarts" in assembly.warnings(Settings(is_dyno=True))[0]
     assert assembly.warnings(Settings(database_url=URL, is_dyno=True)) == []
     assert assembly.warnings(Settings()) == []
+
+
+def test_without_the_extra_redis_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "find_spec", lambda name: None)
+    settings, counters = Settings(redis_url="redis://127.0.0.1:1"), MemoryStore()
+
+    assert assembly.shared(settings, counters).counters is counters
+    assert "llmgate[redis]" in assembly.warnings(settings)[0]
+
+
+def test_redis_counts_where_it_is_configured() -> None:
+    pytest.importorskip("redis")
+    settings, counters = Settings(redis_url="redis://127.0.0.1:1"), MemoryStore()
+
+    found = assembly.shared(settings, counters)
+
+    assert type(found.counters).__name__ == "RedisStore"
+    assert type(found.leases).__name__ == "RedisLeases"
