@@ -1,8 +1,9 @@
-"""`llmgate keys ...` and `llmgate ledger check`: administration without a running gateway."""
+"""`llmgate keys|ledger|export|import`: administration without a running gateway."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +19,9 @@ from llmgate.access.management.keys import Office
 from llmgate.access.refusals import store_errors
 from llmgate.errors import ConfigError
 from llmgate.errors import GateError
+from llmgate.storage import transfer
 
-NAMES = ("keys", "ledger")
+NAMES = ("keys", "ledger", "export", "import")
 """The first words of these commands."""
 
 ACTOR = "command line"
@@ -185,3 +187,37 @@ def check(path: str | None, repair: bool) -> None:
         click.echo(f"{scope} {each.period or 'all time'}: {each.stored} is {each.actual}")
     click.echo(f"{len(found)} sums differ" + (", repaired" if repair and found else ""))
     sys.exit(1 if found and not repair else 0)
+
+
+_file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+
+
+@_commands.command("export")
+@_config
+@_file
+def export_all(path: str | None, file: str) -> None:
+    """Write keys, users, teams and calls to FILE, as lines of JSON; `-` is standard output.
+
+    Stop the gateway first: what it stores later is not in FILE.
+    """
+    office = _office(path)
+    if office.ledger.check():  # it also charges what killed workers left
+        _fail("sums differ from their calls: run `llmgate ledger check --repair` first")
+    lines = transfer.exported(office.control.database, office.ledger.database)
+    with click.open_file(file, "w", encoding="utf-8") as target:
+        if file != "-":
+            os.chmod(file, 0o600)
+        target.writelines(lines)
+
+
+@_commands.command("import")
+@_config
+@_file
+def import_all(path: str | None, file: str) -> None:
+    """Add what `llmgate export` wrote to FILE; what is stored here already stays."""
+    office = _office(path)
+    with click.open_file(file, encoding="utf-8") as lines:
+        found = transfer.imported(lines, office.control.database, office.ledger.database)
+    office.ledger.check(repair=True)
+    named = ", ".join(f"{number} {table}" for table, number in found.items())
+    click.echo(f"imported: {named or 'nothing'}")

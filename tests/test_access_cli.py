@@ -18,7 +18,8 @@ from llmgate.storage.sql_ledger import SqlLedger
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLMGATE_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv("LLMGATE_CONFIG", raising=False)
+    for name in ("LLMGATE_CONFIG", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path / "data"
 
 
@@ -112,3 +113,30 @@ def test_the_ledger_is_checked_and_repaired(data: Path) -> None:
     assert (wrong.exit_code, "key:k1 all time" in wrong.output) == (1, True)
     assert done("ledger", "check", "--repair").endswith("1 sums differ, repaired")
     assert done("ledger", "check") == "0 sums differ"
+
+
+def test_everything_moves_to_another_directory(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done("keys", "create", "--alias", "ci")
+    spent = Payer(str(listed()[0]["token"]))
+    SqlLedger(places.database(data, "ledger")).settle(Call("r1", 1, spent, 200, 10**9), 1)
+    file = tmp_path / "all.jsonl"
+    done("export", str(file))
+    before = listed()
+
+    monkeypatch.setenv("LLMGATE_DATA_DIR", str(tmp_path / "other"))
+
+    assert done("import", str(file)) == "imported: 1 records, 1 audit, 1 calls"
+    assert listed() == before
+    assert before[0]["spend"] == 1.0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert done("ledger", "check") == "0 sums differ"
+
+
+def test_wrong_sums_are_not_exported(tmp_path: Path, data: Path) -> None:
+    ledger = SqlLedger(places.database(data, "ledger"))
+    ledger.settle(Call("r1", 1, Payer("k1"), 200, 5), 1)
+    ledger.database.write(lambda db: db.execute("update spend set spent = 6"))
+
+    assert "ledger check --repair" in run("export", str(tmp_path / "all.jsonl")).output

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol
 
+from llmgate.storage.database import Database
 from llmgate.storage.database import Refused
 
 ALL_TIME = ""
@@ -129,6 +130,8 @@ class Exceeded(Refused):
 
 class Ledger(Protocol):
     """Reservations and calls; each method but `exists` raises storage.database.Unavailable."""
+
+    database: Database
 
     def exists(self) -> bool:
         """Return whether anything was ever stored."""

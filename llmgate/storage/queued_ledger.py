@@ -71,6 +71,7 @@ class QueuedLedger:
         self, ledger: Ledger, folder: Path, clock: Callable[[], float] = time.time
     ) -> None:
         self._ledger, self._folder, self._clock = ledger, folder, clock
+        self.database = ledger.database
         self._state = _Waiting(folder)
 
     def exists(self) -> bool:
