@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from llmgate.endpoints import routes
 
@@ -19,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from flask import Flask  # noqa: E402
 
+from llmgate import cli  # noqa: E402
 from llmgate import config  # noqa: E402
 from llmgate import create_app  # noqa: E402
 from llmgate import errors  # noqa: E402
@@ -28,6 +31,7 @@ from llmgate.contract import Provider  # noqa: E402
 from llmgate.dialects.openai import resources as openai_resources  # noqa: E402
 from llmgate.providers import PROVIDERS  # noqa: E402
 from llmgate.providers import serving  # noqa: E402
+from llmgate.schema import validation  # noqa: E402
 
 sys.path.insert(0, str(ROOT / ".ci"))
 
@@ -194,7 +198,47 @@ def _holds(name: str) -> str:
     return doc.partition("\n")[0]
 
 
+# -- LiteLLM's settings
+
+
+def litellm_settings() -> str:
+    """Return what becomes of each setting of LiteLLM's files."""
+    schema = validation.schema("config")
+    entry = schema["properties"]["model_list"]["items"]["properties"]
+    named = {
+        "at the top": schema,
+        **{f"model_list[].{name}": entry[name] for name in ("litellm_params", "model_info")},
+        **{name: schema["properties"][name] for name in _SECTIONS},
+    }
+    head = ("section", "used", "ignored, and named at the start", "values that are refused")
+    return table(head, (_settings_of(name, part) for name, part in named.items()))
+
+
+_SECTIONS = ("litellm_settings", "router_settings", "general_settings")
+
+
+def _settings_of(name: str, section: Mapping[str, Any]) -> Row:
+    """Return the row of the settings of a *section*."""
+    found: dict[str, list[str]] = {"used": [], "ignored": []}
+    refused = []
+    for key, part in sorted(section["properties"].items()):
+        if part.get("unsupported") is True:
+            found["ignored"].append(key)
+            continue
+        found["used"].append(key)
+        refused += [f"{key}: {value}" for value in part.get("unsupported") or ()]
+    return f"`{name}`", code(found["used"]), code(found["ignored"]), code(refused)
+
+
+def litellm_flags() -> str:
+    """Return what becomes of the options of LiteLLM's command."""
+    ours = [name for param in cli.main.params for name in param.opts if name.startswith("--")]
+    ignored = [f"--{name}" for name in sorted(cli.IGNORED_FLAGS | cli.IGNORED_OPTIONS)]
+    return table(("used", "ignored, with a warning"), [(code(ours), code(ignored))])
+
+
 TABLES = {
+    "from-litellm.md": {"litellm_settings": litellm_settings, "litellm_flags": litellm_flags},
     "reliability.md": {"faults": faults},
     "providers.md": {"providers": providers},
     "endpoints.md": {"endpoints": endpoints, "resources": resources},

@@ -64,21 +64,21 @@ def _less_ignored(args: list[str]) -> list[str]:
     for arg in rest:
         name, given, _ = arg.partition("=")
         option = name.removeprefix("--").replace("-", "_")
-        if not name.startswith("--") or option not in _IGNORED_FLAGS | _IGNORED_OPTIONS:
+        if not name.startswith("--") or option not in IGNORED_FLAGS | IGNORED_OPTIONS:
             kept.append(arg)
             continue
-        if option in _IGNORED_OPTIONS and not given:
+        if option in IGNORED_OPTIONS and not given:
             next(rest, None)
         click.echo(f"llmgate: warning: {name} is ignored", err=True)
     return kept
 
 
-_IGNORED_FLAGS = frozenset(
+IGNORED_FLAGS = frozenset(
     """debug detailed_debug run_gunicorn run_hypercorn run_granian use_queue local save
     use_prisma_db_push use_prisma_migrate iam_token_db_auth enforce_prisma_migration_check
     test_async health""".split()
 )
-_IGNORED_OPTIONS = frozenset(
+IGNORED_OPTIONS = frozenset(
     """telemetry request_timeout max_budget num_requests log_config keepalive_timeout
     max_requests_before_restart timeout_worker_healthcheck alias headers add_key
     add_function_to_prompt api_version""".split()

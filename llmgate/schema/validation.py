@@ -84,6 +84,11 @@ def typed(value: Any) -> Any:
     return _read(root, root, value)
 
 
+def schema(name: str) -> Schema:
+    """Return the schema called *name*."""
+    return _rules(name).schema
+
+
 @cache
 def names(schema: str, *steps: str) -> frozenset[str]:
     """Return the names of the members that *schema* knows below *steps*; lists are not steps."""
