@@ -33,8 +33,8 @@ _SIZES = (("max_input_tokens", "context"), ("max_output_tokens", "output"))
 def lines(name: str, prices: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is known of the model called *name*: its sizes, then a line for each price."""
     sizes = [f"{word} {about[key]}" for key, word in _SIZES if about.get(key)]
-    said = ", ".join([str(about["mode"]), *sizes]) if about else "not in the price list"
-    yield f"{name} ({said})"
+    note = ", ".join([str(about["mode"]), *sizes]) if about else "not in the price list"
+    yield f"{name} ({note})"
     known = sorted(prices, key=_rank)
     for each in known:
         what, price, unit = _line(each, float(prices[each]))

@@ -219,8 +219,8 @@ def _check_star(entry: Mapping[str, Any], path: str) -> None:
 
 def _drops(given: Mapping[str, Any], context: Context) -> bool:
     """Return whether parameters are dropped: the command line, the deployment, the settings say."""
-    said = given.get("drop_params")
-    return context.overrides.drop_params or bool(context.drop_params if said is None else said)
+    own = given.get("drop_params")
+    return context.overrides.drop_params or bool(context.drop_params if own is None else own)
 
 
 def _weight(given: Mapping[str, Any]) -> float:
@@ -258,8 +258,8 @@ def _defaults(provider: Provider, given: Mapping[str, Any], overrides: Overrides
         for key, value in given.items()
         if value is not None and key not in taken and "_cost" not in key
     }
-    said = {"temperature": overrides.temperature, "max_tokens": overrides.max_tokens}
-    return {**defaults, **{key: value for key, value in said.items() if value is not None}}
+    preset = {"temperature": overrides.temperature, "max_tokens": overrides.max_tokens}
+    return {**defaults, **{key: value for key, value in preset.items() if value is not None}}
 
 
 def secrets(routes: Routes) -> Iterator[str]:

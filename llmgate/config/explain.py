@@ -79,14 +79,14 @@ def _about(deployment: Deployment) -> str:
     """Return what *deployment* is, and what decides when it is used."""
     options = deployment.routing
     limits = {"order": options.order, "rpm": options.rpm, "tpm": options.tpm}
-    said = [f"{name} {value:g}" for name, value in limits.items() if value is not None]
+    notes = [f"{name} {value:g}" for name, value in limits.items() if value is not None]
     if options.tags:
-        said.append(f"tags {', '.join(options.tags)}")
+        notes.append(f"tags {', '.join(options.tags)}")
     if not deployment.has_key:
-        said.append(f"last of all: {audit.missing_key(deployment)}")
+        notes.append(f"last of all: {audit.missing_key(deployment)}")
     base = redaction.without_login(deployment.api_base)
     place = f"{deployment.provider}/{deployment.model} at {base}"
-    return "; ".join([f"{place} (id {deployment.id})", *said])
+    return "; ".join([f"{place} (id {deployment.id})", *notes])
 
 
 def _fallbacks(settings: Settings, model: str, tags: Sequence[str]) -> Iterator[str]:

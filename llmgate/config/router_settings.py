@@ -19,31 +19,31 @@ def parse(*sections: Mapping[str, Any]) -> RouterSettings:
 
     Their shape is that of `router_settings` in schemas/config.json. Raises InvalidRequest.
     """
-    said = _Said(sections)
+    given = _Given(sections)
     policy = RetryPolicy(
-        int(said.number("num_retries", 2)),
-        _by_kind(said.get("retry_policy"), _RETRIES),
-        said.number("retry_after", 0.0),
+        int(given.number("num_retries", 2)),
+        _by_kind(given.get("retry_policy"), _RETRIES),
+        given.number("retry_after", 0.0),
     )
-    timeout = said.get("timeout") or said.get("request_timeout")
+    timeout = given.get("timeout") or given.get("request_timeout")
     return RouterSettings(
         policy=policy,
         policies={
             group: policy._replace(by_kind=_by_kind(kinds, _RETRIES))
-            for group, kinds in (said.get("model_group_retry_policy") or {}).items()
+            for group, kinds in (given.get("model_group_retry_policy") or {}).items()
         },
-        fallbacks=_fallbacks(said),
+        fallbacks=_fallbacks(given),
         timeout=float(timeout or 600.0),
-        stream_timeout=said.get("stream_timeout"),
-        strategy=str(said.get("routing_strategy") or "simple-shuffle"),
-        strategy_args=said.get("routing_strategy_args") or {},
-        allowed_fails=int(said.number("allowed_fails", 3)),
-        allowed_fails_by_kind=_by_kind(said.get("allowed_fails_policy"), _FAILS),
-        cooldown_time=said.number("cooldown_time", 5.0),
-        cooldowns=not said.get("disable_cooldowns"),
-        tag_filtering=bool(said.get("enable_tag_filtering")),
-        match_any_tag=said.get("tag_filtering_match_any") is not False,
-        parallel=said.get("default_max_parallel_requests"),
+        stream_timeout=given.get("stream_timeout"),
+        strategy=str(given.get("routing_strategy") or "simple-shuffle"),
+        strategy_args=given.get("routing_strategy_args") or {},
+        allowed_fails=int(given.number("allowed_fails", 3)),
+        allowed_fails_by_kind=_by_kind(given.get("allowed_fails_policy"), _FAILS),
+        cooldown_time=given.number("cooldown_time", 5.0),
+        cooldowns=not given.get("disable_cooldowns"),
+        tag_filtering=bool(given.get("enable_tag_filtering")),
+        match_any_tag=given.get("tag_filtering_match_any") is not False,
+        parallel=given.get("default_max_parallel_requests"),
     )
 
 
@@ -55,9 +55,9 @@ def stream_limit(own: Mapping[str, Any], environ: Mapping[str, str]) -> float | 
 
     Raises ConfigError.
     """
-    said = own.get("stream_max_seconds") or environ.get(_STREAM_LIMIT) or None
+    own_seconds = own.get("stream_max_seconds") or environ.get(_STREAM_LIMIT) or None
     try:
-        seconds = None if said is None else float(said)
+        seconds = None if own_seconds is None else float(own_seconds)
     except ValueError:
         seconds = -1.0
     if seconds is not None and not 0 < seconds < float("inf"):
@@ -68,7 +68,7 @@ def stream_limit(own: Mapping[str, Any], environ: Mapping[str, str]) -> float | 
     return seconds
 
 
-class _Said:
+class _Given:
     """Sections, looked through in turn."""
 
     def __init__(self, sections: tuple[Mapping[str, Any], ...]) -> None:
@@ -85,19 +85,19 @@ class _Said:
         return default if value is None else float(value)
 
 
-def _fallbacks(said: _Said) -> Fallbacks:
+def _fallbacks(given: _Given) -> Fallbacks:
     """Return who stands in for whom."""
     found = {
-        name: fallbacks.lists(said.get(name) or [], name)
+        name: fallbacks.lists(given.get(name) or [], name)
         for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
     }
     return Fallbacks(
         found["fallbacks"],
         found["context_window_fallbacks"],
         found["content_policy_fallbacks"],
-        tuple(said.get("default_fallbacks") or ()),
-        int(said.number("max_fallbacks", fallbacks.DEEPEST)),
-        said.get("retry_unsafe"),
+        tuple(given.get("default_fallbacks") or ()),
+        int(given.number("max_fallbacks", fallbacks.DEEPEST)),
+        given.get("retry_unsafe"),
     )
 
 

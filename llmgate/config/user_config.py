@@ -44,12 +44,12 @@ def router(given: Any, allowed: Allowed) -> Router:
     """
     for path, message in validation.violations("user_config", given):
         raise _wrong(path, message)
-    said = router_settings.parse(given)
-    policy = said.policy._replace(retries=min(said.policy.retries, _MOST_RETRIES))
-    said = said._replace(policy=policy, timeout=min(said.timeout, _LONGEST))
+    settings = router_settings.parse(given)
+    policy = settings.policy._replace(retries=min(settings.policy.retries, _MOST_RETRIES))
+    settings = settings._replace(policy=policy, timeout=min(settings.timeout, _LONGEST))
     for at, entry in enumerate(given["model_list"]):
         _check(entry["litellm_params"], f"model_list[{at}].litellm_params.", allowed)
-    context = Context({}, Overrides(), said.timeout)
+    context = Context({}, Overrides(), settings.timeout)
     entries = [{**entry, "model_info": None} for entry in given["model_list"]]
     try:
         groups = deployments.groups(entries, context)
@@ -60,8 +60,8 @@ def router(given: Any, allowed: Allowed) -> Router:
         for name, several in groups.items()
     }
     aliases = router_settings.aliases(given.get("model_group_alias") or {})
-    fallbacks = said.fallbacks.with_aliases(aliases)
-    return Router(Routes(found, aliases), said._replace(fallbacks=fallbacks))
+    fallbacks = settings.fallbacks.with_aliases(aliases)
+    return Router(Routes(found, aliases), settings._replace(fallbacks=fallbacks))
 
 
 def _wrong(path: str, message: str) -> errors.InvalidRequest:

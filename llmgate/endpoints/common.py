@@ -129,11 +129,11 @@ def caller_of(value: Mapping[str, Any]) -> records.Caller:
 def may_use(model: str) -> bool:
     """Return whether the policies leave this caller a deployment of *model*."""
     noted, shared = meter(), gate()
-    asked = records.Request(
+    question = records.Request(
         noted.request_id, None, noted.caller, noted.endpoint, "models", model, None
     )
     try:
-        return bool(shared.policies.allowed(asked, shared.routes.find(model)))
+        return bool(shared.policies.allowed(question, shared.routes.find(model)))
     except errors.GateError:
         return False
 

@@ -48,7 +48,7 @@ def model(model: str) -> Response:
     return common.json_response(_model(model))
 
 
-def is_asked() -> bool:
+def is_google_client() -> bool:
     """Return whether this request is of a client of Google's, on a path that OpenAI has too."""
     return any(name in request.headers for name in ("x-goog-api-client", "x-goog-api-key"))
 

@@ -29,7 +29,7 @@ _LIBRECHAT = ["/v1/chat/completions/models", "/chat/completions/models"]
 @auth.keyed
 def models() -> Response:
     """List the available models."""
-    if generate_models.is_asked():
+    if generate_models.is_google_client():
         return generate_models.models()
     if anthropic_models.is_requested():
         return anthropic_models.models()
@@ -50,7 +50,7 @@ def _names() -> list[str]:
 def model(model: str) -> Response:
     """Describe one model."""
     common.usable(model)
-    if generate_models.is_asked():
+    if generate_models.is_google_client():
         return generate_models.model(model)
     if anthropic_models.is_requested():
         return common.json_response(anthropic_models.model(model))

@@ -134,7 +134,7 @@ def forwarded(below: str, prefix: str | None = None) -> Response:
         upstream = api.url(path, deployment).removesuffix(f"/{passthrough_request.quoted(path)}")
         return passthrough_links.Links(upstream, own, key)
 
-    asked = passthrough.PassthroughRequest(
+    native_request = passthrough.PassthroughRequest(
         build,
         untouched=True,
         is_stream=_is_stream(members),
@@ -142,7 +142,7 @@ def forwarded(below: str, prefix: str | None = None) -> Response:
         write_error=write_error,
         links=links,
     )
-    return answered(asked, found, members)
+    return answered(native_request, found, members)
 
 
 def _text(value: Any) -> str | None:
@@ -191,7 +191,7 @@ def _build(
 
 
 def answered(
-    asked: passthrough.PassthroughRequest,
+    native_request: passthrough.PassthroughRequest,
     found: Sequence[Deployment],
     members: Mapping[str, Any],
     credentials: Mapping[str, Any] = {},
@@ -217,7 +217,7 @@ def answered(
         routes=Routes({group: tuple(each._replace(group=group) for each in found)}),
         settings=gate.settings._replace(fallbacks=Fallbacks()),
     )
-    return common.flowing(dispatch.relayed(gate, asked, body, meter))
+    return common.flowing(dispatch.relayed(gate, native_request, body, meter))
 
 
 # -- the operator's own
@@ -245,10 +245,10 @@ def _view(target: resource_deployments.Target) -> Callable[..., Response]:
         )
         data = _data()
         build = _build(lambda deployment: address, data)
-        asked = passthrough.PassthroughRequest(
+        native_request = passthrough.PassthroughRequest(
             build, untouched=True, provider=resource_deployments.OPERATORS
         )
-        return answered(asked, (target.deployment,), _members(data))
+        return answered(native_request, (target.deployment,), _members(data))
 
     view.__doc__ = "Pass a request on to an address of the operator's."
     return view

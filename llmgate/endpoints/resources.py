@@ -291,8 +291,8 @@ def _relayed(path: str, body: _Body, found: tuple[Deployment, ...], is_group: bo
         url = passthrough_request.url(providers.resource_url(path, deployment), pairs)
         return Call(method, url, headers, body.data(deployment.model if is_group else None))
 
-    asked = passthrough_pipeline.PassthroughRequest(
+    native_request = passthrough_pipeline.PassthroughRequest(
         build, is_stream=body.members.get("stream") is True, write_error=streaming.written_error
     )
     credentials = {name: body.members[name] for name in _CREDENTIALS if body.members.get(name)}
-    return passthrough.answered(asked, found, body.members, credentials)
+    return passthrough.answered(native_request, found, body.members, credentials)

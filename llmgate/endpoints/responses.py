@@ -94,8 +94,8 @@ def _chat(body: Body) -> Body:
 
 def _written_error(error: errors.GateError) -> bytes:
     """Return *error* as the Responses API streams it."""
-    said = error.body()["error"]
-    event = {"type": "error", **{key: said[key] for key in ("code", "message", "param")}}
+    shown = error.body()["error"]
+    event = {"type": "error", **{key: shown[key] for key in ("code", "message", "param")}}
     return sse.encoded({**event, "sequence_number": 0}, "error")
 
 
@@ -106,24 +106,24 @@ _ITEM = [f"{path}/<id>" for path in _PATHS]
 @auth.keyed
 def stored(id: str) -> Response:
     """Return or delete a stored response."""
-    return _asked(id)
+    return _forwarded(id)
 
 
 @routes.route(blueprint, [f"{path}/cancel" for path in _ITEM], methods=["POST"])
 @auth.keyed
 def cancel(id: str) -> Response:
     """Cancel a background response."""
-    return _asked(id, "/cancel")
+    return _forwarded(id, "/cancel")
 
 
 @routes.route(blueprint, [f"{path}/input_items" for path in _ITEM], methods=["GET"])
 @auth.keyed
 def input_items(id: str) -> Response:
     """List the input items of a stored response."""
-    return _asked(id, "/input_items")
+    return _forwarded(id, "/input_items")
 
 
-def _asked(id: str, below: str = "") -> Response:
+def _forwarded(id: str, below: str = "") -> Response:
     """Return the response *id*, ours or that of the upstream that stores it."""
     own = response_history.answer(id, below)
     if own is not None:

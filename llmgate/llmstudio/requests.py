@@ -124,8 +124,10 @@ def _engine_request(
     body: Body, provider: str, parameters: dict[str, Any], chat: Body
 ) -> EngineRequest:
     """Return *body* as a request with these *parameters*, its *chat* completed."""
-    said = body["chat_input"]
-    context = [{"role": "user", "content": said}] if isinstance(said, str) else said
+    chat_input = body["chat_input"]
+    context = (
+        [{"role": "user", "content": chat_input}] if isinstance(chat_input, str) else chat_input
+    )
     session_id = body.get("session_id")
     client = {
         name: body[key] for key, name in _OF_CLIENT.items() if body.get(key) not in (None, "")
@@ -138,7 +140,7 @@ def _engine_request(
     return EngineRequest(
         provider=provider,
         model=body["model"],
-        chat_input=said if isinstance(said, str) else context[-1].get("content"),
+        chat_input=chat_input if isinstance(chat_input, str) else context[-1].get("content"),
         context=context,
         parameters=parameters,
         session_id=session_id,

@@ -21,7 +21,7 @@ class Tally:
         self.finish: str | None = None
         self.created = 0
         self.model: str | None = None  # the upstream's name
-        self._said: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
+        self._texts: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
         self._calls: dict[int, dict[str, Any]] = {}
         self._function: dict[str, str] | None = None
         self._held = ""
@@ -42,7 +42,7 @@ class Tally:
         """Return what *choice* adds to the output's text."""
         delta = choice.get("delta") or {}
         self.finish = choice.get("finish_reason") or self.finish
-        for name, pieces in self._said.items():
+        for name, pieces in self._texts.items():
             pieces.append(delta.get(name) or "")
         added = [delta.get("content") or delta.get("refusal") or ""]
         added += [self._call(call) for call in delta.get("tool_calls") or ()]
@@ -77,7 +77,7 @@ class Tally:
         return self._text("content") or self._text("refusal") or "\n".join(arguments)
 
     def _text(self, name: str) -> str:
-        return _sound("".join(self._said[name]))
+        return _sound("".join(self._texts[name]))
 
     def message(self) -> dict[str, Any]:
         """Return the whole message, LLMstudio's keys first."""

@@ -87,17 +87,17 @@ def raw(gate: Gate, name: str, body: Body, meter: Meter) -> Streamed:
 
 
 def relayed(
-    gate: Gate, asked: passthrough.PassthroughRequest, body: Body, meter: Meter
+    gate: Gate, native: passthrough.PassthroughRequest, body: Body, meter: Meter
 ) -> Streamed:
     """Return the answer to a request on an upstream's own wire, as it comes.
 
     *body* stands in for the unread one: `model` is the group, the rest are options of the request.
     """
-    meter.stream = asked.is_stream
-    if asked.is_stream and asked.write_error:
-        keepalive.expect_stream(asked.wire, asked.write_error)
+    meter.stream = native.is_stream
+    if native.is_stream and native.write_error:
+        keepalive.expect_stream(native.wire, native.write_error)
     wanted = OperationRequest(PASSTHROUGH, body, None)
-    return _run(gate, wanted, meter, asked.read, asked.send)
+    return _run(gate, wanted, meter, native.read, native.send)
 
 
 def admit(gate: Gate, operation: str, body: Body, meter: Meter) -> Request:

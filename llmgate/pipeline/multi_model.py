@@ -130,18 +130,19 @@ class _Runner(NamedTuple):
 
     def completed(self, gate: Gate) -> Completed:
         """Return its whole answer, and record it."""
-        answer = self._asked(lambda: dispatch.complete(gate, "chat", self.body, self.meter))
+        answer = self._run(lambda: dispatch.complete(gate, "chat", self.body, self.meter))
         self.meter.end(200)
         return answer
 
     def streamed(self, gate: Gate) -> Streamed:
         """Return its stream once it has begun; record it if it fails before."""
-        return self._asked(lambda: dispatch.stream(gate, "chat", self.body, self.meter))
+        return self._run(lambda: dispatch.stream(gate, "chat", self.body, self.meter))
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def _run(self, send: Callable[[], T]) -> T:
+        """Return what *send* returns, within this part's own call."""
         disconnect.set_current(self.branch)
         try:
-            return ask()
+            return send()
         except errors.GateError as error:
             self.meter.set_error(error)
             self.meter.end(error.status)

@@ -73,10 +73,10 @@ class RequestOptions(NamedTuple):
         """Return the seconds that *deployment* may send no data."""
         if stream:
             own = deployment.routing.stream_timeout or self.settings.stream_timeout
-            said = self.stream_timeout or self.timeout or own
+            seconds = self.stream_timeout or self.timeout or own
         else:
-            said = self.timeout
-        return float(said or deployment.timeout)
+            seconds = self.timeout
+        return float(seconds or deployment.timeout)
 
 
 def read(body: Body, model: str, settings: RouterSettings) -> RequestOptions:
@@ -102,7 +102,7 @@ def _fallbacks(body: Body, model: str, ours: Fallbacks) -> Fallbacks:
     ):  # a client's key goes to no group that it did not name
         ours = Fallbacks(retry_after_timeout=ours.retry_after_timeout, most=ours.most)
     if body.get("fallbacks") is not None:
-        ours = ours._replace(asked=fallbacks.targets(body["fallbacks"], model))
+        ours = ours._replace(requested=fallbacks.targets(body["fallbacks"], model))
     too_long = body.get("context_window_fallback_dict")
     window = [too_long] if isinstance(too_long, Mapping) else body.get("context_window_fallbacks")
     if window is not None:

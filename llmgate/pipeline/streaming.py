@@ -47,13 +47,13 @@ def _estimate(meter: Meter, body: Body, events: int, ended: bool) -> None:
 
     Usage that was reported at the start of a stream that never *ended* is not all of it.
     """
-    said = meter.usage
+    reported = meter.usage
     guess = {"prompt_tokens": token_estimate.tokens(body), "completion_tokens": events}
-    if said and not meter.usage_estimated:
+    if reported and not meter.usage_estimated:
         if ended:
             return
         least = {"prompt_tokens": 1, "completion_tokens": events // 2}
-        guess = {name: guess[name] for name in guess if said.get(name, 0) < least[name]}
+        guess = {name: guess[name] for name in guess if reported.get(name, 0) < least[name]}
     meter.add_estimate(guess, more=True)
 
 

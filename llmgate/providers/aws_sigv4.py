@@ -69,11 +69,11 @@ def _mac(secret: bytes, text: str) -> bytes:
 def _canonical(call: Call, headers: dict[str, str]) -> tuple[str, str]:
     """Return the canonical request and the names of its signed headers."""
     url = urlsplit(call.url)
-    told = {key.lower(): " ".join(value.split()) for key, value in headers.items()}
-    told = {key: value for key, value in told.items() if key not in _UNSIGNED}
-    told["host"] = _host(url)
-    lines = [f"{key}:{told[key]}" for key in sorted(told)]
-    names = ";".join(sorted(told))
+    signed = {key.lower(): " ".join(value.split()) for key, value in headers.items()}
+    signed = {key: value for key, value in signed.items() if key not in _UNSIGNED}
+    signed["host"] = _host(url)
+    lines = [f"{key}:{signed[key]}" for key in sorted(signed)]
+    names = ";".join(sorted(signed))
     return "\n".join(
         [call.method, _path(url.path), _query(url.query), *lines, "", names, _payload(call.data)]
     ), names

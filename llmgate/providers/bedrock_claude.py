@@ -70,10 +70,10 @@ def _counted(raw: Any, deployment: Deployment) -> Reply:
 
 
 def _relayed(
-    pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
+    pieces: Iterable[bytes], shows_usage: bool, report: Callable[[Usage], None]
 ) -> Iterator[bytes]:
     """Yield Anthropic's events, unpacked from AWS's; raises UpstreamError and CutShort."""
-    return _relay(_unpacked(pieces), shows_usage, saw)
+    return _relay(_unpacked(pieces), shows_usage, report)
 
 
 def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -54,10 +54,10 @@ def answer(call: Call) -> Answer:
     assert isinstance(call.data, bytes)
     body = json.loads(call.data)
     path = call.url.removeprefix("echo:")
-    if path in _SAID and body.get("stream"):
-        events = [*_chunks(path, body, _SAID[path](body)), b"[DONE]"]
+    if path in _TEXTS and body.get("stream"):
+        events = [*_chunks(path, body, _TEXTS[path](body)), b"[DONE]"]
         return _answer("text/event-stream", map(_event, events))
-    reply = _completion(path, body) if path in _SAID else _REPLIES[path](body)
+    reply = _completion(path, body) if path in _TEXTS else _REPLIES[path](body)
     return _answer("application/json", iter([openai_wire.encoded(reply)]))
 
 
@@ -83,7 +83,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def _last_said(body: Mapping[str, Any]) -> str:
+def _last_text(body: Mapping[str, Any]) -> str:
     """Return the text of the last message, of the user's last if there is one."""
     messages = body["messages"]
     users = [message for message in messages if message.get("role") == "user"]
@@ -98,12 +98,12 @@ def _prompt(body: Mapping[str, Any]) -> str:
     return " ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
 
 
-_SAID = {"/chat/completions": _last_said, "/completions": _prompt}
+_TEXTS = {"/chat/completions": _last_text, "/completions": _prompt}
 
 
-def _limited(body: Mapping[str, Any], said: str) -> tuple[list[str], str]:
+def _limited(body: Mapping[str, Any], text: str) -> tuple[list[str], str]:
     """Return the tokens to answer with and the finish reason, within the client's limit."""
-    words = tokens(said)
+    words = tokens(text)
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     return (words[:limit], "length") if 0 < limit < len(words) else (words, "stop")
 
@@ -118,10 +118,11 @@ def _times(body: Mapping[str, Any]) -> int:
 
 def _usage(body: Mapping[str, Any], words: list[str]) -> dict[str, int]:
     """Return the token counts of the prompt and of all choices."""
-    told = [text_of(message.get("content")) for message in body.get("messages", ())]
-    asked = sum(len(tokens(text)) for text in told or [_prompt(body)])
-    said = len(words) * _times(body)
-    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    prompts = [text_of(message.get("content")) for message in body.get("messages", ())]
+    prompt = sum(len(tokens(text)) for text in prompts or [_prompt(body)])
+    completion = len(words) * _times(body)
+    total = prompt + completion
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
 def _head(path: str, body: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -137,22 +138,22 @@ def _head(path: str, body: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _completion(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole reply."""
-    words, reason = _limited(body, _SAID[path](body))
+    words, reason = _limited(body, _TEXTS[path](body))
     text = "".join(words)
-    said: dict[str, Any] = {"text": text}
+    content: dict[str, Any] = {"text": text}
     if path == "/chat/completions":
-        said = {"message": {"role": "assistant", "content": text, "refusal": None}}
+        content = {"message": {"role": "assistant", "content": text, "refusal": None}}
     choices = [
-        {"index": at, **said, "logprobs": None, "finish_reason": reason}
+        {"index": at, **content, "logprobs": None, "finish_reason": reason}
         for at in range(_times(body))
     ]
     kind = "chat.completion" if path == "/chat/completions" else "text_completion"
     return {**_head(path, body, kind), "choices": choices, "usage": _usage(body, words)}
 
 
-def _chunks(path: str, body: Mapping[str, Any], said: str) -> Iterator[dict[str, Any]]:
+def _chunks(path: str, body: Mapping[str, Any], text: str) -> Iterator[dict[str, Any]]:
     """Yield the reply as chunks of a word each, the choices in turn; the last has the usage."""
-    words, reason = _limited(body, said)
+    words, reason = _limited(body, text)
     chat = path == "/chat/completions"
     head = _head(path, body, "chat.completion.chunk" if chat else "text_completion")
     deltas: list[dict[str, Any]] = [{"text": word} for word in words]

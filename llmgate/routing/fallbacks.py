@@ -43,7 +43,7 @@ class Fallbacks(NamedTuple):
     default: tuple[str, ...] = ()
     most: int = DEEPEST
     retry_after_timeout: bool | None = None  # false: not after a timeout
-    asked: tuple[Target, ...] | None = None  # the client's own, in place of `general`
+    requested: tuple[Target, ...] | None = None  # the client's own, in place of `general`
     named_by_client: bool = False  # some of the lists are the client's
 
     def after(self, model: str, error: errors.GateError) -> tuple[Target, ...]:
@@ -60,8 +60,8 @@ class Fallbacks(NamedTuple):
                 return tuple(Target(name, {}, self.named_by_client) for name in listed)
         elif not retry_policy.is_for_others(error, self.retry_after_timeout):
             return ()
-        if self.asked is not None:
-            return self.asked
+        if self.requested is not None:
+            return self.requested
         listed = _looked_up(self.general, model) or self.default
         return tuple(Target(name) for name in listed)
 

@@ -144,6 +144,7 @@ def test_every_view_says_who_may_ask(client: FlaskClient) -> None:
         "health.liveness",
         "health.readiness",
         "health.root",
+        "ollama_models.version",
     }
 
 

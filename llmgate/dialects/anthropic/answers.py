@@ -61,8 +61,8 @@ def requested(wanted: Mapping[str, Any] | None, claude: models.Model, thinks: bo
     elif schema.get("type") == "object" and not thinks:
         about = named.get("description") or "Give the answer by calling this."
         return Format(tools=({"name": TOOL, "description": about, "input_schema": schema},))
-    told = _JSON_ONLY.format(what="value that this JSON Schema allows")
-    return Format(instructions=(_block(f"{told}\n{openai_wire.encoded(schema).decode()}"),))
+    instruction = _JSON_ONLY.format(what="value that this JSON Schema allows")
+    return Format(instructions=(_block(f"{instruction}\n{openai_wire.encoded(schema).decode()}"),))
 
 
 def _is_open(schema: Mapping[str, Any]) -> bool:

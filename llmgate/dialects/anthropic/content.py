@@ -55,7 +55,7 @@ def _marked(blocks: list[Block], message: Mapping[str, Any]) -> list[Block]:
     return [*blocks[:-1], {**blocks[-1], "cache_control": mark}]
 
 
-def _said(message: Mapping[str, Any], where: str) -> list[Block]:
+def _content(message: Mapping[str, Any], where: str) -> list[Block]:
     """Return the content of a user's or of a system *message*."""
     return _blocks(message.get("content"), f"{where}.content")
 
@@ -126,9 +126,9 @@ def _unknown_role(message: Mapping[str, Any], where: str) -> list[Block]:
 
 _NO_ROLE = ("", _unknown_role)
 _ROLES: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str], list[Block]]]] = {
-    "system": ("system", _said),
-    "developer": ("system", _said),
-    "user": ("user", _said),
+    "system": ("system", _content),
+    "developer": ("system", _content),
+    "user": ("user", _content),
     "tool": ("user", _result),
     "assistant": ("assistant", _answered),
 }

@@ -58,13 +58,13 @@ def relay(wire: Wire) -> Relay:
     notable = _notable(wire)
 
     def relayed(
-        pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
+        pieces: Iterable[bytes], shows_usage: bool, report: Callable[[Usage], None]
     ) -> Iterator[bytes]:
-        """Yield whole events up to the one that ends the stream; usage is passed to *saw*.
+        """Yield whole events up to the one that ends the stream; usage is passed to *report*.
 
         Raises UpstreamError for an error among them, CutShort if none ends it.
         """
-        scan = _Scan(wire, saw)
+        scan = _Scan(wire, report)
         for block in sse.blocks(pieces):
             kept = block if scan.started and not notable.search(block) else scan.kept(block)
             if kept:
@@ -88,9 +88,9 @@ def _notable(wire: Wire) -> re.Pattern[bytes]:
 class _Scan:
     """The state of one stream."""
 
-    def __init__(self, wire: Wire, saw: Callable[[Usage], None]) -> None:
+    def __init__(self, wire: Wire, report: Callable[[Usage], None]) -> None:
         self.wire = wire
-        self.saw = saw
+        self.report = report
         self.started = False
         self.done = False
         self.error: errors.UpstreamError | None = None
@@ -117,4 +117,4 @@ class _Scan:
             return
         self.started = self.started or kind == self.wire.first
         self.done = kind in self.wire.last
-        self.saw(self.wire.usage(event))
+        self.report(self.wire.usage(event))

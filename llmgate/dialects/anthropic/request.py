@@ -143,8 +143,8 @@ def _offered(body: Body) -> list[Any]:
 
 def _is_allowing(body: Body) -> bool:
     """Return whether `tool_choice` names the tools that are allowed."""
-    asked = body.get("tool_choice")
-    return isinstance(asked, Mapping) and isinstance(asked.get("allowed_tools"), Mapping)
+    choice = body.get("tool_choice")
+    return isinstance(choice, Mapping) and isinstance(choice.get("allowed_tools"), Mapping)
 
 
 def _tool(tool: Mapping[str, Any]) -> Body:
@@ -190,14 +190,14 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 def _choice(body: Body) -> Body | None:
     """Return the tool_choice, None for the default."""
-    asked, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
+    choice, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
     if _is_allowing(body):
-        asked = openai_chat.offered(body)[1]
-    if asked in (None, "auto", "none") and not body.get("tools"):
+        choice = openai_chat.offered(body)[1]
+    if choice in (None, "auto", "none") and not body.get("tools"):
         return None
-    if asked is None and parallel is not False:
+    if choice is None and parallel is not False:
         return None
-    found = _named_choice(asked or "auto")
+    found = _named_choice(choice or "auto")
     if parallel is False and found["type"] != "none":
         found["disable_parallel_tool_use"] = True
     return found

@@ -34,7 +34,7 @@ def closed(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     out: dict[str, Any] = {}
-    told = []
+    notes = []
     for key, value in schema.items():
         kept = _RENAMED.get(key, key)
         if kept in _OF_NAMES and isinstance(value, Mapping):
@@ -44,9 +44,9 @@ def closed(schema: Any) -> Any:
         elif _is_enforced(key, value):
             out[kept] = value
         elif key != "additionalProperties":
-            told.append(f"{key}: {json.dumps(value)}")
-    if told:
-        out["description"] = f"{out.get('description', '')} ({', '.join(told)})".strip()
+            notes.append(f"{key}: {json.dumps(value)}")
+    if notes:
+        out["description"] = f"{out.get('description', '')} ({', '.join(notes)})".strip()
     if _is_object(schema):
         out["additionalProperties"] = False
     return out

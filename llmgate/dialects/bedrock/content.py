@@ -79,9 +79,9 @@ def cache_points(marked: Mapping[str, Any]) -> list[Block]:
     return [{"cachePoint": {"type": "default", **ttl}}]
 
 
-def text(said: Any) -> list[Block]:
+def text(value: Any) -> list[Block]:
     """Return the block of a text, nothing if it is blank."""
-    return [{"text": said}] if isinstance(said, str) and said.strip() else []
+    return [{"text": value}] if isinstance(value, str) and value.strip() else []
 
 
 def _image(part: Mapping[str, Any]) -> list[Block]:

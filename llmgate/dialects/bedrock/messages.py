@@ -111,12 +111,12 @@ def _call(call: Mapping[str, Any]) -> Block:
 
 def _result(message: Mapping[str, Any]) -> list[Block]:
     """Return what a tool answered; a cache point inside it comes after it."""
-    told = content.blocks(message.get("content"))
-    marks = [block for block in told if "cachePoint" in block]
-    told = [block for block in told if "cachePoint" not in block]
+    blocks = content.blocks(message.get("content"))
+    marks = [block for block in blocks if "cachePoint" in block]
+    blocks = [block for block in blocks if "cachePoint" not in block]
     result = {
         "toolUseId": _id(message.get("tool_call_id")),
-        "content": told or content.text(_NOTHING),
+        "content": blocks or content.text(_NOTHING),
         **({"status": "error"} if message.get("is_error") else {}),
     }
     return [{"toolResult": result}, *(marks[-1:] or content.cache_points(message))]

@@ -52,7 +52,7 @@ def request(body: Body, model: Model, dropping: bool = False) -> Body:
     answer = _answer(body.get("response_format"), model, fields)
     found = {
         "messages": turns,
-        "system": [*system, *answer.told],
+        "system": [*system, *answer.instructions],
         "inferenceConfig": _inference(body, model, dropping),
         "toolConfig": _tool_config(body, model, answer, turns),
         "additionalModelRequestFields": fields,
@@ -81,16 +81,16 @@ def _inference(body: Body, model: Model, dropping: bool) -> Body:
 _TIERS = ("default", "flex", "priority", "reserved")
 
 
-def _tier(asked: Any) -> Body | None:
+def _tier(tier: Any) -> Body | None:
     """Return the requested service tier, None for the default."""
-    if asked in (None, "auto"):
+    if tier in (None, "auto"):
         return None
-    if asked not in _TIERS:
+    if tier not in _TIERS:
         raise errors.InvalidRequest(
-            f"Bedrock does not support service_tier '{asked}'; use auto, {', '.join(_TIERS)}.",
+            f"Bedrock does not support service_tier '{tier}'; use auto, {', '.join(_TIERS)}.",
             param="service_tier",
         )
-    return {"type": asked}
+    return {"type": tier}
 
 
 def _fields(body: Body, model: Model, turns: list[Block]) -> Body:
@@ -109,20 +109,20 @@ class _Answer(NamedTuple):
     output: Body = {}  # outputConfig
     tool: Block = {}  # a tool that must be called with the answer
     choice: Body = {}  # how it is forced, if it is the only tool
-    told: list[Block] = []  # in words
+    instructions: list[Block] = []  # in words
 
 
 _JSON_ONLY = "Answer with one JSON {what} and nothing else: no code fence, no words around it."
 
 
-def _answer(asked: Any, model: Model, fields: Body) -> _Answer:
+def _answer(response_format: Any, model: Model, fields: Body) -> _Answer:
     """Return how the response format is requested: enforced, by a forced tool, or in the prompt."""
-    kind = asked.get("type") if isinstance(asked, dict) else None
+    kind = response_format.get("type") if isinstance(response_format, dict) else None
     if kind in (None, "text"):
         return _Answer()
     if kind == "json_object":
-        return _Answer(told=content.text(_JSON_ONLY.format(what="object")))
-    named = asked.get("json_schema")
+        return _Answer(instructions=content.text(_JSON_ONLY.format(what="object")))
+    named = response_format.get("json_schema")
     schema = named.get("schema") if isinstance(named, dict) else None
     if kind != "json_schema" or not isinstance(schema, dict):
         raise errors.InvalidRequest(
@@ -136,8 +136,8 @@ def _answer(asked: Any, model: Model, fields: Body) -> _Answer:
     if choice and schema.get("type") == "object":
         about = named.get("description") or "Give the answer by calling this."
         return _Answer(tool=_spec(ANSWER, about, schema), choice=choice)
-    told = _JSON_ONLY.format(what="value that this JSON Schema allows")
-    return _Answer(told=content.text(f"{told}\n{json.dumps(schema)}"))
+    instructions = _JSON_ONLY.format(what="value that this JSON Schema allows")
+    return _Answer(instructions=content.text(f"{instructions}\n{json.dumps(schema)}"))
 
 
 _STRUCTURED = ("openai.gpt-oss", "moonshot.kimi", "moonshotai.kimi")

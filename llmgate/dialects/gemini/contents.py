@@ -61,14 +61,14 @@ def conversation(
     ]
 
 
-def _said(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]:
+def _content(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]:
     """Return the content of a user or system message."""
     return _parts(message.get("content"), f"{where}.content")
 
 
 def _answered(message: Mapping[str, Any], where: str, known: _Known) -> list[Part]:
     """Return the model's text, images and function calls, with its signatures."""
-    parts = _said(message, where, known)
+    parts = _content(message, where, known)
     for at, image in enumerate(message.get("images") or ()):
         parts.append(gemini_media.part(image, f"{where}.images.{at}"))
     signature = _signature(message)
@@ -99,9 +99,9 @@ def _called(call: Mapping[str, Any], where: str, known: _Known) -> Part:
     return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
 
 
-def _signature(said: Mapping[str, Any]) -> str | None:
+def _signature(source: Mapping[str, Any]) -> str | None:
     """Return the thought signature where Google's own OpenAI endpoint puts it."""
-    value: Any = said
+    value: Any = source
     for key in ("extra_content", "google", "thought_signature"):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else None
@@ -165,9 +165,9 @@ def _parts(content: Any, where: str) -> list[Part]:
 _Translated: TypeAlias = Callable[[Mapping[str, Any], str, _Known], list[Part]]
 
 _ROLES: Mapping[str, tuple[str, _Translated]] = {
-    "system": ("system", _said),
-    "developer": ("system", _said),
-    "user": ("user", _said),
+    "system": ("system", _content),
+    "developer": ("system", _content),
+    "user": ("user", _content),
     "assistant": ("model", _answered),
     "tool": ("tool", _result),
     "function": ("tool", _result),

@@ -86,8 +86,8 @@ def _vectors(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _tokens(vector: Mapping[str, Any]) -> float:
     """Return the token count of a *vector*'s text, 0 if it is not reported."""
-    said = vector.get("statistics") or {}
-    count: float = said.get("token_count") or said.get("tokenCount") or 0
+    statistics = vector.get("statistics") or {}
+    count: float = statistics.get("token_count") or statistics.get("tokenCount") or 0
     return count
 
 

@@ -47,48 +47,48 @@ def mime_type(name: str) -> str | None:
     return MIME_TYPES.get(path.rpartition(".")[2].lower())
 
 
-def part(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def part(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return one content part of OpenAI's as Google's; *where* names it in errors."""
-    kind = str(said.get("type"))
+    kind = str(given.get("type"))
     if kind not in _KINDS:
         raise errors.InvalidRequest(
             f"Gemini does not support content of type '{kind}'; it supports {', '.join(_KINDS)}.",
             param=f"{where}.type",
         )
-    return _KINDS[kind](said, where)
+    return _KINDS[kind](given, where)
 
 
-def _text(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _text(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a text."""
-    return {"text": said["text"] or ""}
+    return {"text": given["text"] or ""}
 
 
-def _refusal(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _refusal(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a refusal as text."""
-    return {"text": said["refusal"] or ""}
+    return {"text": given["refusal"] or ""}
 
 
-def _image(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _image(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return an image; an unknown type defaults to JPEG."""
-    return _seen(said["image_url"], "image/jpeg", f"{where}.image_url")
+    return _seen(given["image_url"], "image/jpeg", f"{where}.image_url")
 
 
-def _video(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _video(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a video; an unknown type defaults to MP4."""
-    return _seen(said["video_url"], "video/mp4", f"{where}.video_url")
+    return _seen(given["video_url"], "video/mp4", f"{where}.video_url")
 
 
 def _seen(source: str | Mapping[str, Any], default: str, where: str) -> dict[str, Any]:
     """Return what is at *source*: its address, or an object that has it and maybe its format."""
     given = {"url": source} if isinstance(source, str) else source
-    url, told = given["url"], given.get("format")
+    url, mime = given["url"], given.get("format")
     if url[:5].lower() == "data:":
-        return _inline(url, told, f"{where}.url")
+        return _inline(url, mime, f"{where}.url")
     if not _REMOTE.match(url):
         raise errors.InvalidRequest(
             "Expected a data:, http:, https: or gs: URL.", param=f"{where}.url"
         )
-    return _linked(url, told or mime_type(url) or default)
+    return _linked(url, mime or mime_type(url) or default)
 
 
 def _linked(uri: str, kind: str | None) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _linked(uri: str, kind: str | None) -> dict[str, Any]:
     return {"fileData": {"fileUri": uri, **({"mimeType": kind} if kind else {})}}
 
 
-def _inline(url: str, told: str | None, where: str) -> dict[str, Any]:
+def _inline(url: str, mime: str | None, where: str) -> dict[str, Any]:
     """Return the data of a data *url*."""
     head, comma, data = url[5:].partition(",")
     if not comma:
@@ -104,32 +104,32 @@ def _inline(url: str, told: str | None, where: str) -> dict[str, Any]:
     kind, *marks = head.split(";")
     if not marks or marks[-1].strip().lower() != "base64":
         data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return {"inlineData": {"mimeType": told or kind or "text/plain", "data": data}}
+    return {"inlineData": {"mimeType": mime or kind or "text/plain", "data": data}}
 
 
-def _audio(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _audio(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a sound."""
-    audio = said["input_audio"]
+    audio = given["input_audio"]
     kind = MIME_TYPES.get(audio["format"]) or f"audio/{audio['format']}"
     return {"inlineData": {"mimeType": kind, "data": audio["data"]}}
 
 
-def _file(said: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _file(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a file: its data (a data: URL or base64), or its URI at Google."""
-    file = said["file"]
+    file = given["file"]
     data, id = file.get("file_data"), file.get("file_id")
-    told = file.get("format") or mime_type(file.get("filename") or "")
+    mime = file.get("format") or mime_type(file.get("filename") or "")
     if data and data[:5].lower() == "data:":
         return _inline(data, file.get("format"), f"{where}.file.file_data")
     if data:
-        return {"inlineData": {"mimeType": told or "application/pdf", "data": data}}
+        return {"inlineData": {"mimeType": mime or "application/pdf", "data": data}}
     url = file.get("file_url") or id
     if not url:
         raise errors.InvalidRequest(
             "A file part needs file_data, or a file_id that is Google's URI of it.",
             param=f"{where}.file",
         )
-    return _linked(url, told or mime_type(url))
+    return _linked(url, mime or mime_type(url))
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {

@@ -53,15 +53,15 @@ def completion(raw: Any, deployment: Deployment) -> Reply:
     """Return the chat completion that Google's answer *raw* is."""
     id = _id(raw)
     choices = []
-    for said in _candidates(raw):
-        candidate = _Candidate(id, said.get("index", 0))
-        message = _joined(candidate.deltas(said))
+    for given in _candidates(raw):
+        candidate = _Candidate(id, given.get("index", 0))
+        message = _joined(candidate.deltas(given))
         end = candidate.end()
         choices.append(
             {
                 "index": candidate.index,
                 "message": {**message, **end.pop("delta")},
-                "logprobs": gemini_usage.logprobs(said),
+                "logprobs": gemini_usage.logprobs(given),
                 **end,
             }
         )
@@ -105,14 +105,14 @@ class _Stream:
             self._id = _id(event)
             self._head = _head(event, self._id, self._deployment)
         self._usage = event.get("usageMetadata") or self._usage
-        for said in _candidates(event):
-            index = said.get("index", 0)
+        for given in _candidates(event):
+            index = given.get("index", 0)
             candidate = self._candidates.get(index)
             if candidate is None:
                 candidate = self._candidates[index] = _Candidate(self._id, index)
                 yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
-            logprobs = gemini_usage.logprobs(said)
-            for delta in candidate.deltas(said):
+            logprobs = gemini_usage.logprobs(given)
+            for delta in candidate.deltas(given):
                 yield self._chunk(index, delta, logprobs=logprobs)
                 logprobs = None
             if logprobs:
@@ -128,9 +128,9 @@ class _Stream:
         if self._usage:
             yield openai_chat.usage_chunk(self._head, gemini_usage.usage(self._usage))
 
-    def _chunk(self, index: int, delta: Delta, **said: Any) -> Event:
+    def _chunk(self, index: int, delta: Delta, **given: Any) -> Event:
         """Return a chunk that adds *delta* to choice *index*."""
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None, **said}
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None, **given}
         return {**self._head, "choices": [choice]}
 
 
@@ -150,14 +150,14 @@ class _Candidate:
         """Return whether a finish reason was received."""
         return bool(self._reason)
 
-    def deltas(self, said: Mapping[str, Any]) -> Iterator[Delta]:
+    def deltas(self, given: Mapping[str, Any]) -> Iterator[Delta]:
         """Yield the deltas of a candidate; empty texts are omitted."""
-        self._reason = said.get("finishReason") or self._reason
-        self._message = said.get("finishMessage") or self._message
-        self._extra.update({name: said[key] for key, name in _KEPT.items() if key in said})
-        if said.get("refusal"):
-            yield {"refusal": said["refusal"]}
-        for part in (said.get("content") or {}).get("parts") or ():
+        self._reason = given.get("finishReason") or self._reason
+        self._message = given.get("finishMessage") or self._message
+        self._extra.update({name: given[key] for key, name in _KEPT.items() if key in given})
+        if given.get("refusal"):
+            yield {"refusal": given["refusal"]}
+        for part in (given.get("content") or {}).get("parts") or ():
             delta = self._delta(part)
             if delta:
                 yield delta

@@ -101,7 +101,7 @@ def encoded(reply: Reply, body: Body) -> Reply:
     return {**reply, "data": rows}
 
 
-def data(came: bytes, reply: Reply, body: Body) -> bytes:
+def data(raw: bytes, reply: Reply, body: Body) -> bytes:
     """Return the bytes that *came*, or its *reply* in base64 if that was requested.
 
     Many upstreams ignore `encoding_format`; OpenAI's JavaScript client, which requests base64 by
@@ -110,5 +110,5 @@ def data(came: bytes, reply: Reply, body: Body) -> bytes:
     try:
         shown = encoded(reply, body)
     except (LookupError, TypeError, ValueError):  # vectors of another shape: they go as they came
-        return came
-    return came if shown is reply else openai_wire.encoded(shown)
+        return raw
+    return raw if shown is reply else openai_wire.encoded(shown)

@@ -68,14 +68,14 @@ def failure(body: Any) -> Failure:
     error = _error(body)
     if not isinstance(error, dict):
         return _classified(Failure(str(error) if isinstance(error, str) else ""))
-    said = error.get("message") or error.get("detail") or error.get("error") or ""
+    detail = error.get("message") or error.get("detail") or error.get("error") or ""
     code, param = error.get("code"), error.get("param")
     return _classified(
         Failure(
-            _sentence(said),
+            _sentence(detail),
             _text(error.get("type")),
             code if isinstance(code, str) and code else None,
-            _text(param) or _place(said),
+            _text(param) or _place(detail),
             members=_numbers(error) if error is not body else {},
         )
     )
@@ -102,16 +102,16 @@ def _of_choice(event: Mapping[str, Any]) -> Any:
     return next(filter(None, found), None)
 
 
-def _sentence(said: Any) -> str:
+def _sentence(detail: Any) -> str:
     """Return a message as one text; FastAPI lists places and messages."""
-    if isinstance(said, str):
-        return said
-    if isinstance(said, dict):
-        inner = said.get("detail") or said.get("message")
-        return _sentence(inner) if inner else json.dumps(said)
-    if isinstance(said, list) and all(isinstance(it, dict) and it.get("msg") for it in said):
-        return "; ".join(": ".join(filter(None, (_loc(it), str(it["msg"])))) for it in said)
-    return json.dumps(said)
+    if isinstance(detail, str):
+        return detail
+    if isinstance(detail, dict):
+        inner = detail.get("detail") or detail.get("message")
+        return _sentence(inner) if inner else json.dumps(detail)
+    if isinstance(detail, list) and all(isinstance(it, dict) and it.get("msg") for it in detail):
+        return "; ".join(": ".join(filter(None, (_loc(it), str(it["msg"])))) for it in detail)
+    return json.dumps(detail)
 
 
 def _loc(item: Mapping[str, Any]) -> str:
@@ -120,11 +120,11 @@ def _loc(item: Mapping[str, Any]) -> str:
     return ".".join(map(str, loc)) if isinstance(loc, list) else ""
 
 
-def _place(said: Any) -> str | None:
+def _place(detail: Any) -> str | None:
     """Return the field that the first of FastAPI's messages is about, None if there is none."""
-    if isinstance(said, dict):
-        return _place(said.get("detail"))
-    first = said[0] if isinstance(said, list) and said else None
+    if isinstance(detail, dict):
+        return _place(detail.get("detail"))
+    first = detail[0] if isinstance(detail, list) and detail else None
     if not isinstance(first, dict):
         return None
     return _loc(first).removeprefix("body").lstrip(".") or None

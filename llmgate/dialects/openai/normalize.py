@@ -60,8 +60,8 @@ def _whole(choice: Mapping[str, Any], at: int) -> dict[str, Any]:
     thought, text = reasoning.texts(message)
     if isinstance(message.get("content"), str) and not thought:
         tags = reasoning.ThinkTags()
-        (first, said), (late, rest) = tags.split(text), tags.end()
-        thought, text = first + late, said + rest
+        (first, answer), (late, rest) = tags.split(text), tags.end()
+        thought, text = first + late, answer + rest
     calls = tool_calls.whole(message.get("tool_calls") or ())
     for name in _TEXT_NAMES:
         message.pop(name, None)

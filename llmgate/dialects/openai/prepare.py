@@ -154,16 +154,16 @@ def _with_late(
 
     They join the user's message that follows, else the one before, else are one of their own.
     """
-    said = late[0]
+    tail = late[0]
     for content in late[1:]:
-        said = _joined(said, content)
+        tail = _joined(tail, content)
     if message is not None and message["role"] == "user":
-        return [{**message, "content": _joined(said, message.get("content"))}]
+        return [{**message, "content": _joined(tail, message.get("content"))}]
     rest = [] if message is None else [message]
     if found and found[-1]["role"] == "user":
         last = found.pop()
-        return [{**last, "content": _joined(last.get("content"), said)}, *rest]
-    return [{"role": "user", "content": said}, *rest]
+        return [{**last, "content": _joined(last.get("content"), tail)}, *rest]
+    return [{"role": "user", "content": tail}, *rest]
 
 
 def _joined(one: Any, two: Any) -> Any:

@@ -53,14 +53,14 @@ def _flat(value: Any) -> str:
 
 def _parts(content: list[Any]) -> tuple[str, str]:
     """Return the reasoning and the text in a list of parts."""
-    thoughts, said = [], []
+    thoughts, words = [], []
     for part in content:
         kind = part.get("type", "text") if isinstance(part, dict) else "text"
         if kind in _TEXTS:
-            said.append(_flat(part))
+            words.append(_flat(part))
         elif kind in _THOUGHTS:
             thoughts.append(_flat({**part, "type": None}))
-    return "".join(thoughts), "".join(said)
+    return "".join(thoughts), "".join(words)
 
 
 class ThinkTags:

@@ -37,17 +37,17 @@ _PLAIN_MEMBERS = frozenset(
 
 
 def relayed(
-    pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
+    pieces: Iterable[bytes], shows_usage: bool, report: Callable[[Usage], None]
 ) -> Iterator[bytes]:
     """Yield a stream's bytes as they came, in whole events, and [DONE] at the end.
 
-    JSON is read only in the first event and in those that end a choice, report usage (reported to
-    *saw*; hidden unless *shows_usage*), an error, or may need repair: the pieces of tool calls get
-    an index and an id of their own, lists of content become text. Comments before the first event
-    are dropped: the first bytes must show whether the call succeeded. Raises UpstreamError and
-    CutShort.
+    JSON is read only in the first event and in those that end a choice, report usage (passed to
+    *report*; hidden unless *shows_usage*), an error, or may need repair: the pieces of tool calls
+    get an index and an id of their own, lists of content become text. Comments before the first
+    event are dropped: the first bytes must show whether the call succeeded. Raises UpstreamError
+    and CutShort.
     """
-    scan = _Scan(shows_usage, saw)
+    scan = _Scan(shows_usage, report)
     for block in sse.blocks(pieces):
         kept = block if scan.is_passing and _notable(block) < 0 else scan.kept(block)
         if kept:
@@ -73,9 +73,9 @@ def _notable(block: bytes, at: int = 0) -> int:
 class _Scan:
     """The state of one stream."""
 
-    def __init__(self, shows_usage: bool, saw: Callable[[Usage], None]) -> None:
+    def __init__(self, shows_usage: bool, report: Callable[[Usage], None]) -> None:
         self.shows_usage = shows_usage
-        self.saw = saw
+        self.report = report
         self.is_passing = False  # events went on, and none of them needed repair
         self.finished = False  # a choice has ended
         self.done = False  # [DONE] came
@@ -132,7 +132,7 @@ class _Scan:
             if openai_errors.is_error(event):
                 self.error = openai_errors.stream_error(event)
             elif isinstance(event, dict):
-                self.saw(openai_usage.usage(event))
+                self.report(openai_usage.usage(event))
                 self.finished = self.finished or _is_finish(event)
             return event
         return None

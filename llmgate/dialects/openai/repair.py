@@ -69,13 +69,13 @@ def _texts(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**found, "reasoning_content": thought} if thought else found
 
 
-def data(came: bytes) -> bytes:
+def data(raw: bytes) -> bytes:
     """Return the bytes of a whole reply, repaired if need be; they were valid JSON."""
-    if not _NOTABLE.search(came):
-        return came
-    given = json.loads(came.decode("utf-8-sig", "replace"))
+    if not _NOTABLE.search(raw):
+        return raw
+    given = json.loads(raw.decode("utf-8-sig", "replace"))
     repaired = reply(given)
-    return came if repaired is given else json.dumps(repaired, separators=(",", ":")).encode()
+    return raw if repaired is given else json.dumps(repaired, separators=(",", ":")).encode()
 
 
 def reply(given: Reply) -> Reply:

@@ -131,10 +131,10 @@ _KEPT = ("role", "tool_call_id", "citations", "tool_plan")
 
 def _system(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return a system or developer message."""
-    return {"role": "system", **_said(message)}
+    return {"role": "system", **_content(message)}
 
 
-def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+def _content(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a message: text, or parts that Cohere reads."""
     content = message.get("content")
     if not isinstance(content, list):
@@ -186,9 +186,9 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 _MESSAGES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "system": _system,
     "developer": _system,
-    "user": _said,
+    "user": _content,
     "assistant": _assistant,
-    "tool": _said,
+    "tool": _content,
 }
 
 

@@ -32,20 +32,20 @@ def sent(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _message(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, Any]:
     """Return one message but for its tool calls."""
     content = message.get("content")
-    said: dict[str, Any] = {
+    turn: dict[str, Any] = {
         **{key: message[key] for key in _KEPT if key in message},
         "role": _ROLES.get(message["role"], message["role"]),
         "content": openai_chat.text(content),
     }
     images = [_image(part) for part in openai_chat.parts(content) if part.get("type") in _MEDIA]
     if images:
-        said["images"] = [*(said.get("images") or ()), *images]
+        turn["images"] = [*(turn.get("images") or ()), *images]
     if message.get("reasoning_content"):
-        said["thinking"] = message["reasoning_content"]
-    if said["role"] == "tool":
+        turn["thinking"] = message["reasoning_content"]
+    if turn["role"] == "tool":
         name = message.get("name") or names.get(message.get("tool_call_id"))
-        said.update({"tool_name": name} if name else {})
-    return said
+        turn.update({"tool_name": name} if name else {})
+    return turn
 
 
 _MEDIA = frozenset({"image_url", "input_audio", "file"})

@@ -110,13 +110,13 @@ def _document(block: Block, place: str) -> list[Part]:
     source, inside = member(block, "source", place), f"{place}.source"
     left = rest(block, "type", "source", "title", "context", "citations")
     about = [optional_text(block, key, place) for key in ("title", "context")]
-    told = [text(words) for words in about if words]
+    intro = [text(words) for words in about if words]
     if source.get("type") == "text":
-        return [*told, text(field(source, "data", inside)) | left]
+        return [*intro, text(field(source, "data", inside)) | left]
     if source.get("type") == "content":
         blocks = listed(source.get("content"), f"{inside}.content")
         inner = [part for at, each in enumerate(blocks) for part in parts(each, f"{inside}[{at}]")]
-        return [*told, *inner[:-1], *(part | left for part in inner[-1:])]
+        return [*intro, *inner[:-1], *(part | left for part in inner[-1:])]
     return [{"type": "file", "file": _file(source, inside, about[0]), **left}]
 
 

@@ -163,9 +163,9 @@ _THINKING = ("thinking", "redacted_thinking")
 
 def _think(message: Message, thinking: list[tuple[Block, str]], calls: list[Part]) -> None:
     """Give *message* its reasoning, and its provider's signatures back, to *calls* as well."""
-    told = "".join(optional_text(block, "thinking", place) for block, place in thinking)
-    if told:
-        message["reasoning_content"] = told
+    thought = "".join(optional_text(block, "thinking", place) for block, place in thinking)
+    if thought:
+        message["reasoning_content"] = thought
     signed = []
     for block, place in thinking:
         members = signatures.unsealed(block.get("signature"))

@@ -122,13 +122,13 @@ class _Message:
         text = delta.get("content") or (None if details else delta.get("refusal"))
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if thought:
-            yield from self._told("thinking", thought)
+            yield from self._text_events("thinking", thought)
         if delta.get("reasoning_details"):
             self.carrier.add({"reasoning_details": delta["reasoning_details"]})
         for block in delta.get("thinking_blocks") or ():
             yield from self._thought(openai_chat.unnumbered(block))
         if text:
-            yield from self._told("text", openai_chat.text(text))
+            yield from self._text_events("text", openai_chat.text(text))
         for call in delta.get("tool_calls") or ():
             yield from self._called(call)
         self.finish, self.details = finish or self.finish, details or self.details
@@ -167,7 +167,7 @@ class _Message:
         }
         return {"type": "message_start", "message": message}
 
-    def _told(self, kind: str, text: str) -> Iterator[MessageEvent]:
+    def _text_events(self, kind: str, text: str) -> Iterator[MessageEvent]:
         """Yield the events of a *text*; within a call it waits until the call is complete."""
         if self.open == "tool_use" and not self.calls[self.key].complete():
             self.held.append((kind, text))
@@ -201,9 +201,9 @@ class _Message:
             yield from self._close()
             yield self._open(block)
         elif block.get("signature"):
-            told = self.open == "thinking"
+            was_thinking = self.open == "thinking"
             yield from self._begin("thinking")
-            if block.get("thinking") and not told:
+            if block.get("thinking") and not was_thinking:
                 yield self._delta("thinking_delta", "thinking", block["thinking"])
             yield self._delta("signature_delta", "signature", block["signature"])
         else:

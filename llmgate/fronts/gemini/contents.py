@@ -41,10 +41,10 @@ def messages(contents: Iterable[Mapping[str, Any]]) -> list[Message]:
     for at, turn in enumerate(contents):
         parts = turn.get("parts") or []
         if turn.get("role") == "model":
-            said = _assistant(parts, at)
-            functions = ((call["id"], call["function"]["name"]) for call in _calls(said))
+            message = _assistant(parts, at)
+            functions = ((call["id"], call["function"]["name"]) for call in _calls(message))
             open_calls.extend(functions)
-            found.append(said)
+            found.append(message)
         else:
             found.extend(_user(parts, open_calls))
     return found
@@ -72,18 +72,18 @@ def _user(parts: Iterable[Part], open_calls: list[tuple[str, str]]) -> Iterator[
 
     OpenAI's tool results are text, so images and files among them move to the user's message.
     """
-    said: list[Part] = []
+    content: list[Part] = []
     for part in parts:
         if "functionResponse" in part:
             message, others = _result(part["functionResponse"], open_calls)
             yield message
-            said += others
+            content += others
         else:
-            said += _said(part)
-    if len(said) == 1 and said[0]["type"] == "text":
-        yield {"role": "user", "content": said[0]["text"]}
-    elif said:
-        yield {"role": "user", "content": said}
+            content += _user_content(part)
+    if len(content) == 1 and content[0]["type"] == "text":
+        yield {"role": "user", "content": content[0]["text"]}
+    elif content:
+        yield {"role": "user", "content": content}
 
 
 def _result(
@@ -91,10 +91,14 @@ def _result(
 ) -> tuple[Message, list[Part]]:
     """Return the message of a function's *result*, and its parts that are not text."""
     id = _answered(result, open_calls)
-    others = [part for inner in result.get("parts") or () for part in _said(inner)]
+    others = [part for inner in result.get("parts") or () for part in _user_content(inner)]
     if others:
         others.insert(0, {"type": "text", "text": f"Result of tool call {id}:"})
-    return {"role": "tool", "tool_call_id": id, "content": _told(result.get("response"))}, others
+    return {
+        "role": "tool",
+        "tool_call_id": id,
+        "content": _result_text(result.get("response")),
+    }, others
 
 
 def _answered(result: Mapping[str, Any], open_calls: list[tuple[str, str]]) -> str:
@@ -113,7 +117,7 @@ def _answered(result: Mapping[str, Any], open_calls: list[tuple[str, str]]) -> s
     )
 
 
-def _told(response: Any) -> str:
+def _result_text(response: Any) -> str:
     """Return what a function answered, as text: its `output` alone if that is all."""
     if isinstance(response, Mapping) and list(response) == ["output"]:
         response = response["output"]
@@ -122,7 +126,7 @@ def _told(response: Any) -> str:
     return openai_wire.encoded({} if response is None else response).decode()
 
 
-def _said(part: Part) -> list[Part]:
+def _user_content(part: Part) -> list[Part]:
     """Return what *part* is in OpenAI's words; nothing for an empty one."""
     for key, read in _KINDS.items():
         if part.get(key) is not None:
@@ -211,9 +215,9 @@ def _assistant(parts: Iterable[Part], at: int) -> Message:
         elif part.get("functionCall") is not None:
             calls.append(_call(part["functionCall"], f"call_{at}_{len(calls)}"))
         else:
-            said = _said(part)
-            words += [each["text"] for each in said if each["type"] == "text"]
-            images += [each for each in said if each["type"] == "image_url"]
+            inner = _user_content(part)
+            words += [each["text"] for each in inner if each["type"] == "text"]
+            images += [each for each in inner if each["type"] == "image_url"]
     message: Message = {"role": "assistant", "content": "".join(words) or None}
     message |= _thinking(thoughts)
     message |= {"images": images} if images else {}
@@ -222,16 +226,16 @@ def _assistant(parts: Iterable[Part], at: int) -> Message:
 
 def _thinking(thoughts: Iterable[Part]) -> dict[str, Any]:
     """Return the text of *thoughts* and the blocks that are signed, as members of a message."""
-    told, since = "", ""
+    thought, since = "", ""
     blocks: list[dict[str, Any]] = []
     for part in thoughts:
         since += part.get("text") or ""
-        told += part.get("text") or ""
+        thought += part.get("text") or ""
         block = front_thoughts.block(part.get("thoughtSignature"), since)
         if block:
             blocks.append(block)
             since = "" if block["type"] == "thinking" else since
-    found: dict[str, Any] = {"reasoning_content": told} if told else {}
+    found: dict[str, Any] = {"reasoning_content": thought} if thought else {}
     return found | ({"thinking_blocks": blocks} if blocks else {})
 
 

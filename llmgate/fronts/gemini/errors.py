@@ -46,12 +46,12 @@ def error_body(error: errors.GateError) -> dict[str, Any]:
         details.append(
             {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}
         )
-    said = {
+    shown = {
         "code": error.status,
         "message": error.message,
         "status": _STATUSES.get(error.status, others),
     }
-    return {"error": {**said, **({"details": details} if details else {})}}
+    return {"error": {**shown, **({"details": details} if details else {})}}
 
 
 def written(error: errors.GateError) -> bytes:

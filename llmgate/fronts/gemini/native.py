@@ -36,10 +36,10 @@ def request(body: Body) -> Body:
     loose = {key for key in given if key in _DEFAULTED or _is_generation(key)}
     kept = {key: value for key, value in given.items() if key not in loose}
     name = "generation_config" if "generation_config" in kept else "generationConfig"
-    said = kept.get(name) or {}
-    spelled = {gemini_names.camel(key) for key in said}
+    config = kept.get(name) or {}
+    spelled = {gemini_names.camel(key) for key in config}
     new = {key: value for key, value in defaults.items() if key not in spelled}
-    return {**kept, name: {**new, **said}}
+    return {**kept, name: {**new, **config}}
 
 
 _DEFAULTED = frozenset(name for name, _ in gemini_request.SETTINGS) | _LIMITS

@@ -22,18 +22,20 @@ from llmgate.dialects.openai import wire as openai_wire
 
 def usage(reply: Mapping[str, Any]) -> Usage:
     """Return the usage in Google's *reply*, or in one event of it."""
-    said = reply.get("usageMetadata")
-    return openai_wire.usage({"usage": gemini_usage.usage(said)}) if isinstance(said, dict) else {}
+    counts = reply.get("usageMetadata")
+    return (
+        openai_wire.usage({"usage": gemini_usage.usage(counts)}) if isinstance(counts, dict) else {}
+    )
 
 
 def relayed(
-    pieces: Iterable[bytes], shows_usage: bool, saw: Callable[[Usage], None]
+    pieces: Iterable[bytes], shows_usage: bool, report: Callable[[Usage], None]
 ) -> Iterator[bytes]:
-    """Yield a stream's bytes as they came, in whole events; usage is passed to *saw*.
+    """Yield a stream's bytes as they came, in whole events; usage is passed to *report*.
 
     Raises UpstreamError for an error among them, CutShort if no candidate came to its end.
     """
-    scan = _Scan(saw)
+    scan = _Scan(report)
     for block in sse.blocks(pieces):
         kept = scan.kept(block)
         if kept:
@@ -47,8 +49,8 @@ def relayed(
 class _Scan:
     """The state of one stream."""
 
-    def __init__(self, saw: Callable[[Usage], None]) -> None:
-        self._saw = saw
+    def __init__(self, report: Callable[[Usage], None]) -> None:
+        self._report = report
         self._ended: dict[int, bool] = {}  # candidates
         self._blocked = False
         self.error: errors.UpstreamError | None = None
@@ -73,7 +75,7 @@ class _Scan:
         if isinstance(event, list) or "error" in event:
             self.error = gemini_errors.stream_error(event)
             return
-        self._saw(usage(event))
+        self._report(usage(event))
         self._blocked = self._blocked or bool(
             (event.get("promptFeedback") or {}).get("blockReason")
         )

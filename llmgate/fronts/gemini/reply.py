@@ -43,16 +43,16 @@ def response_from_chat(reply: Reply) -> dict[str, Any]:
     return {"candidates": found, **head(reply), **counted(reply.get("usage"))}
 
 
-def head(said: Mapping[str, Any]) -> dict[str, Any]:
+def head(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the model and the id of a response, from a reply or a chunk."""
-    named = {"modelVersion": said.get("model"), "responseId": said.get("id")}
+    named = {"modelVersion": reply.get("model"), "responseId": reply.get("id")}
     return {name: value for name, value in named.items() if value}
 
 
 def candidate(index: int, parts: Iterable[Part]) -> dict[str, Any]:
     """Return a candidate with *parts*."""
-    said = list(parts)
-    content = {**({"parts": said} if said else {}), "role": "model"}
+    listed = list(parts)
+    content = {**({"parts": listed} if listed else {}), "role": "model"}
     return {"content": content, "index": index}
 
 
@@ -133,9 +133,9 @@ def counted(usage: Any) -> dict[str, Any]:
     return {"usageMetadata": {key: n for key, n in found.items() if n or key in always}}
 
 
-def log_probabilities(said: Any) -> dict[str, Any]:
+def log_probabilities(given: Any) -> dict[str, Any]:
     """Return OpenAI's log probabilities in Google's shape."""
-    tokens = said.get("content") if isinstance(said, Mapping) else None
+    tokens = given.get("content") if isinstance(given, Mapping) else None
     if not tokens:
         return {}
     top = [{"candidates": [*map(_token, each.get("top_logprobs") or ())]} for each in tokens]
@@ -145,6 +145,6 @@ def log_probabilities(said: Any) -> dict[str, Any]:
     return {"avgLogprobs": mean, "logprobsResult": {**shown, "chosenCandidates": chosen}}
 
 
-def _token(said: Mapping[str, Any]) -> dict[str, Any]:
+def _token(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return one token and its log probability."""
-    return {"token": said["token"], "logProbability": said["logprob"]}
+    return {"token": given["token"], "logProbability": given["logprob"]}

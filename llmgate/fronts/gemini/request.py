@@ -49,31 +49,31 @@ def chat_from_generate(body: Body) -> Body:
     What only Gemini knows is left out if the answer means the same without it (safetySettings,
     labels), else refused: raises InvalidRequest, and what wrongly shaped members make Python raise.
     """
-    asked = gemini_names.spelled(body, NAMES)
-    if asked.get("cachedContent"):
+    given = gemini_names.spelled(body, NAMES)
+    if given.get("cachedContent"):
         raise _only_gemini("cachedContent", "send its contents")
-    config = asked.get("generationConfig") or {}
-    tools, chosen = _tools(asked.get("tools") or ()), _choice(asked.get("toolConfig") or {})
+    config = given.get("generationConfig") or {}
+    tools, chosen = _tools(given.get("tools") or ()), _choice(given.get("toolConfig") or {})
     if chosen.only:
         tools = [tool for tool in tools if tool["function"]["name"] in chosen.only]
-    tier = (asked.get("serviceTier") or "").lower()
+    tier = (given.get("serviceTier") or "").lower()
     found = {
         **{ours: config.get(theirs) for theirs, ours in _SETTINGS},
         **_output(config),
         **_thinking(config.get("thinkingConfig") or {}),
         "tools": tools,
         "tool_choice": chosen.choice if tools else None,
-        "web_search_options": _search(asked.get("tools") or ()),
+        "web_search_options": _search(given.get("tools") or ()),
         "service_tier": _TIERS.get(tier, tier),
     }
-    kept = {key: value for key, value in found.items() if _is_said(value)}
-    others = {key: value for key, value in asked.items() if key not in NAMES}
-    said = front_contents.messages(asked["contents"])
-    told = front_contents.system(asked.get("systemInstruction"))
-    return {**others, **kept, "messages": [*told, *said]}
+    kept = {key: value for key, value in found.items() if _has_effect(value)}
+    others = {key: value for key, value in given.items() if key not in NAMES}
+    messages = front_contents.messages(given["contents"])
+    system = front_contents.system(given.get("systemInstruction"))
+    return {**others, **kept, "messages": [*system, *messages]}
 
 
-def _is_said(value: Any) -> bool:
+def _has_effect(value: Any) -> bool:
     """Return whether *value* asks for something; a zero does."""
     return value is not None and value is not False and value not in ([], "")
 
@@ -127,8 +127,8 @@ _FUNCTIONS = frozenset(("functionDeclarations", "googleSearch", "googleSearchRet
 def _search(tools: Any) -> Body | None:
     """Return the options of the search in the web that *tools* ask for, None if they do not."""
     searches = _FUNCTIONS - {"functionDeclarations"}
-    asked = any(tool.get(key) is not None for tool in tools for key in searches)
-    return {} if asked else None
+    is_wanted = any(tool.get(key) is not None for tool in tools for key in searches)
+    return {} if is_wanted else None
 
 
 def _function(declared: Mapping[str, Any]) -> Body:

@@ -51,9 +51,9 @@ class _Stream:
         for choice in chunk.get("choices") or ():
             index = choice.get("index", 0)
             candidate = self._candidates.setdefault(index, _Candidate(index))
-            said = candidate.grown(choice)
-            if said:
-                yield {"candidates": [said], **self._head}
+            piece = candidate.grown(choice)
+            if piece:
+                yield {"candidates": [piece], **self._head}
 
     def last(self) -> Response:
         """Return the response that ends the stream; raises CutShort if a choice has no end."""
@@ -87,12 +87,12 @@ class _Candidate:
         logprobs = front_reply.log_probabilities(choice.get("logprobs"))
         return {**front_reply.candidate(self._index, parts), **logprobs}
 
-    def _called(self, said: Mapping[str, Any]) -> None:
+    def _called(self, delta: Mapping[str, Any]) -> None:
         """Add a piece of a tool call."""
-        self._key = said.get("index", said.get("id", self._key))
-        function = said.get("function") or {}
+        self._key = delta.get("index", delta.get("id", self._key))
+        function = delta.get("function") or {}
         call = self._calls.setdefault(self._key, {"id": None, "name": "", "arguments": []})
-        call["id"] = call["id"] or said.get("id")
+        call["id"] = call["id"] or delta.get("id")
         call["name"] = call["name"] or function.get("name") or ""
         call["arguments"].append(function.get("arguments") or "")
 

@@ -117,8 +117,8 @@ class _Stream:
             for call in delta.get("tool_calls") or ():
                 self._add_call(call)
             if _text(delta) or _thought(delta):
-                said = self._say({**delta, "tool_calls": None})
-                yield _encoded({**self._head, **said, **_logprobs(choice), "done": False})
+                part = self._say({**delta, "tool_calls": None})
+                yield _encoded({**self._head, **part, **_logprobs(choice), "done": False})
 
     def _add_call(self, piece: Mapping[str, Any]) -> None:
         """Add a piece of a tool call."""
@@ -139,9 +139,9 @@ class _Stream:
         yield _encoded({**self._head, **self._say({}), **end})
 
 
-def _head(said: Mapping[str, Any]) -> Line:
+def _head(chunk: Mapping[str, Any]) -> Line:
     """Return the model and the time of a reply or a chunk."""
-    return {"model": said.get("model") or "", "created_at": timestamp(said.get("created") or 0)}
+    return {"model": chunk.get("model") or "", "created_at": timestamp(chunk.get("created") or 0)}
 
 
 def timestamp(seconds: float) -> str:

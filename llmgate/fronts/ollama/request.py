@@ -56,9 +56,9 @@ def chat_from_generate(body: Body) -> Body:
             param="suffix",
             code="unsupported_parameter",
         )
-    asked = {"content": body.get("prompt") or "", "images": body.get("images")}
+    prompt = {"content": body.get("prompt") or "", "images": body.get("images")}
     system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
-    return {**_common(body), "messages": [*system, {"role": "user", "content": _content(asked)}]}
+    return {**_common(body), "messages": [*system, {"role": "user", "content": _content(prompt)}]}
 
 
 def _common(body: Body) -> Body:
@@ -72,8 +72,8 @@ def _common(body: Body) -> Body:
         found[name] = body.get(name)
     found |= _format(body.get("format"))
     others = {name: value for name, value in body.items() if name not in _READ}
-    said = {name: value for name, value in found.items() if value is not None}
-    return {**others, **said, **_thinking(body.get("think")), "stream": wants_stream(body)}
+    given = {name: value for name, value in found.items() if value is not None}
+    return {**others, **given, **_thinking(body.get("think")), "stream": wants_stream(body)}
 
 
 def wants_stream(body: Body) -> bool:

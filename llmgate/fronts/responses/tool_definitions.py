@@ -50,7 +50,7 @@ def _function(tool: Mapping[str, Any], place: str, namespace: str | None = None)
 def _custom(tool: Mapping[str, Any], place: str, namespace: str | None = None) -> Iterator[Tool]:
     """Yield a custom tool: a function whose only parameter is the free-form input."""
     name = field(tool, "name", place)
-    said = [text(tool, "description", place), _grammar(tool.get("format"))]
+    texts = [text(tool, "description", place), _grammar(tool.get("format"))]
     parameters = {
         "type": "object",
         "properties": {INPUT: {"type": "string", "description": "The whole input, as free text."}},
@@ -58,7 +58,7 @@ def _custom(tool: Mapping[str, Any], place: str, namespace: str | None = None) -
         "additionalProperties": False,
     }
     function: Body = {"parameters": parameters}
-    description = "\n\n".join(filter(None, said))
+    description = "\n\n".join(filter(None, texts))
     if description:
         function = {"description": description, **function}
     yield Tool("custom", name, namespace, function)
