@@ -14,6 +14,7 @@ function start() {
     const found = document.createElement(tag);
     if (name) found.className = name;
     if (text !== undefined) found.textContent = text;
+    if (tag === "pre") found.tabIndex = 0; // it may scroll: the keyboard must reach it
     return found;
   }
 
