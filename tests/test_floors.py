@@ -65,7 +65,7 @@ USERS = {
 """Which packages and modules alone may import a library."""
 
 READERS_OF_THE_ENVIRONMENT = (
-    "logins.aws cli gunicorn_conf app server.gthread_worker server.timeouts".split()
+    "logins.aws logins.azure cli gunicorn_conf app server.gthread_worker server.timeouts".split()
 )
 
 PURE = ("codecs", "dialects", "fronts", "providers")

@@ -13,6 +13,7 @@ from llmgate.contract import Deployment
 from llmgate.contract import Login
 from llmgate.errors import ConfigError
 from llmgate.logins import aws
+from llmgate.logins import azure
 from llmgate.upstream.oauth import Access
 
 
@@ -23,15 +24,29 @@ class Library(NamedTuple):
     extra: str  # of llmgate, which installs it
     options: frozenset[str]  # settings that nothing else can use
     log_in: Callable[[Deployment], Access]
+    check: Callable[[Mapping[str, Any]], None]  # raises ValueError for what cannot work
     finds_credentials: Callable[[Mapping[str, Any]], bool]  # offline, as far as it can know
-    completed: Callable[[Mapping[str, Any]], Mapping[str, Any]]  # settings from its files
+    completed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict  # settings from its files
 
 
 LIBRARIES = {
     "aws": Library(
-        "botocore", "aws", aws.OPTIONS, aws.log_in, aws.finds_credentials, aws.completed
+        "botocore",
+        "aws",
+        aws.OPTIONS,
+        aws.log_in,
+        aws.check,
+        aws.finds_credentials,
+        aws.completed,
+    ),
+    "azure": Library(
+        "azure.identity", "azure", azure.OPTIONS, azure.log_in, azure.check, lambda settings: False
     ),
 }
+
+
+_TOKENS = ("api_key", "azure_ad_token")
+"""Settings beside which nothing logs in."""
 
 
 def log_ins() -> Mapping[str, Callable[[Deployment], Access]]:
@@ -61,8 +76,12 @@ def completed(login: Login | None, given: Mapping[str, Any], path: str) -> Mappi
     """
     library = LIBRARIES.get(login.library) if login else None
     options = sorted(library.options & given.keys()) if library else []
-    if not library or not options:
+    if not library or not options or any(map(given.get, _TOKENS)):
         return given
+    try:
+        library.check(given)
+    except ValueError as error:
+        raise ConfigError(f"{path}{options[0]}: {error}") from None
     if not is_installed(library):
         raise ConfigError(
             f"{path}{options[0]}: needs an extra package: pip install 'llmgate[{library.extra}]'"

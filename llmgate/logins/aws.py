@@ -36,13 +36,17 @@ _MACHINE = {
 """How a machine of EC2 is recognized without the network, as AWS documents it."""
 
 
-def completed(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the settings *given* with the region of their profile; raises ValueError."""
+def check(given: Mapping[str, Any]) -> None:
+    """Raise ValueError for settings *given* that cannot work."""
     token = given.get("aws_web_identity_token")
     if token and not given.get("aws_role_name"):
         raise ValueError("aws_web_identity_token needs aws_role_name beside it; add it")
     if str(token or "").startswith("oidc/"):
         raise ValueError("oidc/ is not supported; give the path of the token's file")
+
+
+def completed(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings *given* with the region of their profile; raises ValueError."""
     exceptions = importlib.import_module("botocore.exceptions")
     try:
         region = _session(given).get_config_variable("region")

@@ -15,6 +15,7 @@ from llmgate.contract import Body
 from llmgate.contract import Build
 from llmgate.contract import Call
 from llmgate.contract import Deployment
+from llmgate.contract import Login
 from llmgate.contract import ModelListing
 from llmgate.contract import NativeApi
 from llmgate.contract import Provider
@@ -100,6 +101,18 @@ def _authorize(call: Call, deployment: Deployment) -> Call:
     raise credentials.missing(deployment, (*_KEY_ENV, "AZURE_AD_TOKEN"))
 
 
+def _needs_login(deployment: Deployment) -> bool:
+    """Return whether *deployment* has an identity and no token yet; clients never use it."""
+    settings = deployment.settings
+    if deployment.api_key or settings.get("azure_ad_token"):
+        return False
+    is_clients = deployment.has_client_key or deployment.origin == "client"
+    return not is_clients and any(map(settings.get, _IDENTITIES))
+
+
+_IDENTITIES = ("client_secret", "azure_federated_token_file", "azure_managed_identity")
+
+
 def _base_url(settings: Mapping[str, Any]) -> str:
     """Return the resource's address: every Azure resource has its own."""
     return str(settings.get("api_base") or "")
@@ -136,8 +149,16 @@ _AZURE = Provider(
         "api_base": ("AZURE_API_BASE", "AZURE_OPENAI_ENDPOINT"),
         "api_version": ("AZURE_API_VERSION", "OPENAI_API_VERSION"),
         "azure_ad_token": ("AZURE_AD_TOKEN",),
+        "tenant_id": ("AZURE_TENANT_ID",),
+        "client_id": ("AZURE_CLIENT_ID",),
+        "client_secret": ("AZURE_CLIENT_SECRET",),
+        "azure_scope": ("AZURE_SCOPE",),
+        "azure_federated_token_file": ("AZURE_FEDERATED_TOKEN_FILE",),
+        "azure_managed_identity": ("IDENTITY_ENDPOINT", "MSI_ENDPOINT"),
     },
-    exclusive_settings=frozenset({"api_key", "azure_ad_token"}),
+    settings=frozenset({"azure_username", "azure_password"}),
+    exclusive_settings=frozenset({"api_key", "azure_ad_token", "client_secret"}),
+    login=Login(_needs_login, library="azure"),
     listing=ModelListing(_list_models, None),
 )
 

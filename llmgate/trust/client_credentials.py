@@ -30,7 +30,8 @@ NEVER = frozenset(
     aws_session_name aws_external_id aws_session_tags aws_bedrock_runtime_endpoint
     aws_bedrock_control_plane_endpoint sagemaker_base_url s3_endpoint_url tenant_id client_id
     client_secret azure_username azure_password azure_scope vertex_ai_credentials watsonx_iam_url
-    ssl_verify ssl_certificate client_certificate""".split()
+    azure_federated_token_file azure_managed_identity ssl_verify ssl_certificate
+    client_certificate""".split()
 )
 """Settings that no client may send."""
 

@@ -320,9 +320,15 @@ WITH_ENV = [
 ]
 
 
+def identity(name: str) -> dict[str, str]:
+    """Return what Azure's logins need beside their secret."""
+    return {"tenant_id": "t", "client_id": "c"} if name == "azure" else {}
+
+
 @pytest.mark.parametrize(("name", "setting", "variable"), WITH_ENV)
 def test_the_environment_completes_a_deployment(name: str, setting: str, variable: str) -> None:
-    base = {} if setting == "api_base" else {"api_base": "https://own/v1"}
+    base = {"api_base": "https://own/v1", **identity(name)}
+    base.pop(setting, None)
 
     got = made(f"{name}/m", environ={variable: " https://env/v1/\n"}, **base)
 
@@ -332,7 +338,7 @@ def test_the_environment_completes_a_deployment(name: str, setting: str, variabl
 
 @pytest.mark.parametrize(("name", "setting", "variable"), WITH_ENV)
 def test_the_file_goes_before_the_environment(name: str, setting: str, variable: str) -> None:
-    given = {"api_base": "https://own/v1", setting: "https://own/v1"}
+    given = {"api_base": "https://own/v1", **identity(name), setting: "https://own/v1"}
 
     got = made(f"{name}/m", environ={variable: "https://env/v1"}, **given)
 
