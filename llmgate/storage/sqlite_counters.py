@@ -188,7 +188,15 @@ def open_store(path: str | None) -> Store:
     if path:
         return SqliteStore(path)
     name = f"llmgate-{os.getpid()}-{secrets.token_hex(8)}.db"
-    return SqliteStore(os.path.join(tempfile.gettempdir(), name), owned=True)
+    return SqliteStore(os.path.join(_temporary_folder(), name), owned=True)
+
+
+def _temporary_folder() -> str:
+    """Return where files may be written: in memory where no temporary directory is writable."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "/dev/shm"
 
 
 def _in_use(path: str) -> int:

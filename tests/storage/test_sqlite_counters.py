@@ -179,3 +179,14 @@ def test_in_a_reference_cycle_the_connection_is_closed_first(store: SqliteStore,
     gc.collect()
 
     assert closed() is None
+
+
+def test_without_a_temporary_directory_the_file_is_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_usable() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none_usable)
+
+    assert sqlite_counters._temporary_folder() == "/dev/shm"
