@@ -1,7 +1,7 @@
 """A ledger that charges calls in groups, a moment after they ended.
 
-A call is in a file of this process before its client has the answer, and in the ledger with the
-next reservation of this process, or after `SOON` or `LATER`: one commit serves many calls. The
+A call that is charged is in a file of this process at once, and in the ledger with the next
+reservation of this process, or after `SOON` or `LATER`: one commit serves many calls. The
 calls of a killed process are charged by the next one that looks; those that the ledger cannot take
 now are kept until it can. If the machine fails, what is older than `LATER` is not lost.
 """
