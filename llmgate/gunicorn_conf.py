@@ -100,11 +100,11 @@ def _tasks() -> int | None:
     return min(limits, default=None)
 
 
-def _within_tasks(threads: int, tasks: int | None) -> int:
-    """Return *threads*, or fewer if all workers' would exceed *tasks*; some stay for the rest."""
+def _within_tasks(threads: int, tasks: int | None, workers: int = _env.workers) -> int:
+    """Return *threads*, or fewer if those of all *workers* would exceed *tasks*."""
     if tasks is None:
         return threads
-    return min(threads, max(_MIN_THREADS, (tasks - _OTHER_TASKS) // _env.workers - _OTHER_THREADS))
+    return min(threads, max(_MIN_THREADS, (tasks - _OTHER_TASKS) // workers - _OTHER_THREADS))
 
 
 bind = f"{f'[{_env.host}]' if ':' in _env.host else _env.host}:{_env.port}"
@@ -135,8 +135,11 @@ logger_class = "llmgate.server.gthread_worker.Logger"
 def nworkers_changed(server: Any, new: int, old: int | None) -> None:
     """Exit at once, with one line, if an address cannot be bound: gunicorn retries for 5 s.
 
-    This is gunicorn's first hook: nothing is loaded yet, and no pid file written.
+    This is gunicorn's first hook: nothing is loaded yet, and no pid file written. Only here the
+    number of workers is known if it is an option of the command.
     """
+    if old is None and worker_class == _WORKERS["gthread"]:
+        server.cfg.set("threads", _within_tasks(server.cfg.threads, _tasks(), new))
     if old is not None or bind_check.inherits(os.environ, os.getpid()):
         return
     try:

@@ -319,6 +319,22 @@ def test_threads_are_bounded_by_what_the_platform_allows(
 
 
 @pytest.mark.fault("F8")
+@pytest.mark.parametrize(("workers", "threads"), [(1, 276), (2, 134), (8, 27)])
+def test_the_option_for_workers_bounds_the_threads(
+    workers: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gunicorn_conf, "worker_class", gunicorn_conf._WORKERS["gthread"])
+    monkeypatch.setattr(gunicorn_conf, "_tasks", lambda: 300)
+    monkeypatch.setenv("GUNICORN_FD", "3")  # the sockets are there: nothing is bound
+    config = Config()
+    config.set("threads", 1280)
+
+    gunicorn_conf.nworkers_changed(SimpleNamespace(cfg=config), workers, None)
+
+    assert config.threads == threads
+
+
+@pytest.mark.fault("F8")
 def test_the_smallest_limit_of_tasks_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

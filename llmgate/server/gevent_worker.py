@@ -48,6 +48,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         gunicorn_api.install_response(response_writer.Response)
         self._lingering = Lingering()
         self._connections: dict[Any, Any] = {}  # by greenlet
+        self._new: set[Any] = set()  # greenlets whose first request has not come
         self._idle: dict[Any, None] = {}  # connections that wait for a request, oldest first
         super().init_process()
 
@@ -56,21 +57,29 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         client.settimeout(timeouts.READ_TIMEOUT)
         current = gevent.getcurrent()
         self._connections[current] = client
+        self._new.add(current)
         if len(self._connections) > self.worker_connections - _SPARE_CONNECTIONS:
             self._close_oldest_idle()
         try:
             super(ggevent.GeventWorker, self).handle(listener, client, addr)
         finally:
             del self._connections[current]
+            self._new.discard(current)
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Wait for the next request on a connection, within the keep-alive time."""
-        client = self._connections[gevent.getcurrent()]
+        """Wait for the next request on a connection, within the keep-alive time.
+
+        The first one has the read timeout in all, or a byte now and then would hold its place.
+        """
+        current = gevent.getcurrent()
+        client = self._connections[current]
+        seconds = timeouts.READ_TIMEOUT if current in self._new else self.cfg.keepalive
+        self._new.discard(current)
         gevent.sleep(0)  # a client that always has a next request must not starve the others
         self._idle[client] = None
         try:
-            with gevent.Timeout(self.cfg.keepalive, False):
+            with gevent.Timeout(seconds, False):
                 yield
         finally:
             self._idle.pop(client, None)

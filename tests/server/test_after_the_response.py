@@ -156,6 +156,21 @@ def test_a_head_that_never_ends_is_refused(gate: Gateway, upstream: Upstream) ->
             )
 
 
+@pytest.mark.fault("C6")
+def test_a_slow_head_has_one_time_limit(gate: Gateway) -> None:
+    """A byte now and then does not renew the read timeout, which is a second here."""
+    began = time.monotonic()
+    with connected(gate.url, HEALTH) as sock, suppress(OSError):
+        while time.monotonic() - began < 8:
+            sock.sendall(b"X")
+            sock.settimeout(0.3)
+            with suppress(TimeoutError):
+                if not sock.recv(1000):
+                    break
+
+    assert time.monotonic() - began < 5
+
+
 def test_a_small_body_that_is_not_read_keeps_the_connection(gate: Gateway) -> None:
     with connected(gate.url) as sock:
         for _ in range(3):
