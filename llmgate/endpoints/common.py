@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import re
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -81,17 +82,19 @@ def meter() -> Meter:
 # -- bodies
 
 
-def body(schema: str, model: str | None, default_model: str | None = None) -> Body:
+def body(
+    schema: str, model: str | None, default_model: Callable[[Body], str | None] | None = None
+) -> Body:
     """Return the JSON body of this request, valid against *schema*.
 
-    *model* is the one in the path, which takes precedence over the body's. Raises
-    InvalidRequest, TooLarge, UnsupportedMedia.
+    *model* is the one in the path, which takes precedence over the body's; *default_model* is for
+    a body without one. Raises InvalidRequest, TooLarge, UnsupportedMedia.
     """
     value = json_bodies.parsed(settings().max_body)
     if model is not None:
         value["model"] = model
     elif value.get("model") is None and default_model:
-        value["model"] = default_model
+        value |= {"model": named} if (named := default_model(value)) else {}
     routes = gate().routes
     if routes.forced:
         value["model"] = routes.forced

@@ -24,7 +24,7 @@ _MODEL = "dall-e-2"  # what OpenAI takes for requests without a model
 @auth.keyed
 def generations(model: str | None = None) -> Response:
     """Generate images."""
-    body = common.body("images_generations", model, default_model=_MODEL)
+    body = common.body("images_generations", model, default_model=lambda body: _MODEL)
     answer = dispatch.raw(common.gate(), "images_generations", body, common.meter())
     return common.flowing(answer)
 

@@ -19,5 +19,5 @@ _MODEL = "omni-moderation-latest"  # what OpenAI takes for requests without a mo
 @auth.keyed
 def moderations() -> Response:
     """Classify one or more inputs."""
-    body = common.body("moderations", None, default_model=_MODEL)
+    body = common.body("moderations", None, default_model=lambda body: _MODEL)
     return common.whole(dispatch.complete(common.gate(), "moderations", body, common.meter()))

@@ -46,13 +46,28 @@ _PATHS = [*routes.paths("responses"), "/v1/chat/completions/responses"]
 def create() -> Response:
     """Create a response, whole or streamed."""
     gate, meter = common.gate(), common.meter()
-    given = common.body("responses", None)
+    given = common.body("responses", None, _model_of)
     front, body = _front(given), response_history.completed(given)
     if body.get("stream"):
         return common.flowing(
             dispatch.stream(gate, "responses", body, meter, front, _written_error)
         )
     return common.whole(dispatch.complete(gate, "responses", body, meter, front))
+
+
+def _model_of(body: Body) -> str | None:
+    """Return a model for a *body* that leaves it to a stored prompt or a previous response.
+
+    Its upstream does not get the name.
+    """
+    if not any(body.get(name) for name in ("prompt", "previous_response_id", "conversation")):
+        return None
+    try:
+        found = _keeper()
+    except errors.UnsupportedOperation:
+        return None
+    body["additional_drop_params"] = ["model"]
+    return found
 
 
 def _front(request: Body) -> Front:

@@ -47,8 +47,8 @@ def completed(attempt: Attempt) -> Completed:
     data = _data(attempt, attempt.answer)
     if not data and attempt.body.get("method") == "DELETE" and attempt.name == "stored_responses":
         return Completed(data, "application/json", streaming.headers(attempt))
-    reply = _reply(attempt, data)
-    more = [_reply(attempt, _data(attempt, answer)) for answer in attempt.more]
+    reply = _reply(attempt, data, attempt.answer.headers)
+    more = [_reply(attempt, _data(attempt, it), it.headers) for it in attempt.more]
     if more:
         reply = attempt.operation.merge([reply, *more])
         attempt.meter.add_usage(attempt.operation.usage(reply))
@@ -81,7 +81,7 @@ def _data(attempt: Attempt, answer: Answer) -> bytes:
     return data
 
 
-def _reply(attempt: Attempt, data: bytes) -> Reply:
+def _reply(attempt: Attempt, data: bytes, headers: Mapping[str, str]) -> Reply:
     """Return the reply in *data*, its usage noted; raises the error that *data* may hold."""
     operation, deployment = attempt.operation, attempt.deployment
     try:
@@ -96,6 +96,7 @@ def _reply(attempt: Attempt, data: bytes) -> Reply:
     try:
         is_read = attempt.front is not None or not operation.passthrough
         reply = operation.parse(parsed, deployment) if is_read else parsed
+        reply = operation.by_headers(reply, headers) if operation.by_headers else reply
         usage = operation.usage(reply)
         if not operation.passthrough:
             reply = _completed_by_us(attempt, reply)

@@ -119,6 +119,7 @@ BEDROCK = Provider(
             params=bedrock_embeddings.PARAMS,
             split=_parts,
             merge=openai_embeddings.joined,
+            by_headers=bedrock_embeddings.counted,
         ),
     },
     env={

@@ -99,6 +99,8 @@ def responses(url: Callable[[Deployment], str]) -> dict[str, Operation]:
 
     def call(body: Body, deployment: Deployment) -> Call:
         body = responses_items.without_foreign(body)
+        if "model" not in body:  # it is the stored prompt's, or that of the previous response
+            return openai_wire.json_call(url(deployment), body)
         return call_to(url(deployment), "responses", body, deployment)
 
     def stored(body: Body, deployment: Deployment) -> Call:

@@ -230,3 +230,9 @@ def test_chat_over_the_responses_api_posts_there(provider: Any, url: str) -> Non
     assert call.url == url
     assert posted(call)["input"] == [{"role": "user", "content": "hi"}]
     assert posted(call)["model"] == "o3-pro"
+
+
+def test_a_response_without_a_model_names_none() -> None:
+    call = OPENAI.operations["responses"].build({"prompt": {"id": "p"}}, DEPLOYMENT)
+
+    assert posted(call) == {"prompt": {"id": "p"}}

@@ -108,6 +108,20 @@ _FAMILIES: Mapping[str, _Family] = {
 """Each family by what its names have in common; the first that fits counts."""
 
 
+_COUNT = "x-amzn-bedrock-input-token-count"
+
+
+def counted(found: Reply, headers: Mapping[str, str]) -> Reply:
+    """Return the embeddings *found* with AWS's count of the tokens, where the model has none.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+    """
+    count = headers.get(_COUNT, "")
+    if found["usage"]["prompt_tokens"] or not (count.isascii() and count.isdigit()):
+        return found
+    return {**found, "usage": {"prompt_tokens": int(count), "total_tokens": int(count)}}
+
+
 def reply(raw: Mapping[str, Any], model: str) -> Reply:
     """Return the embeddings in *raw*, a response of any of these models."""
     if "embedding" in raw:

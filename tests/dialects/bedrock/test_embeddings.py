@@ -127,3 +127,22 @@ def test_every_makers_reply_is_openais(model: str) -> None:
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
     CreateEmbeddingResponse.model_validate(got, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reported", "tokens"),
+    [
+        ({"x-amzn-bedrock-input-token-count": "5"}, 0, 5),
+        ({"x-amzn-bedrock-input-token-count": "5"}, 7, 7),
+        ({"x-amzn-bedrock-input-token-count": "many"}, 0, 0),
+        ({}, 0, 0),
+    ],
+)
+def test_tokens_are_counted_by_the_header(
+    headers: dict[str, str], reported: int, tokens: int
+) -> None:
+    usage = {"prompt_tokens": reported, "total_tokens": reported}
+
+    got = bedrock_embeddings.counted({"data": [], "usage": usage}, headers)
+
+    assert got == {"data": [], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
