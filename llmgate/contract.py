@@ -229,10 +229,8 @@ class Operation(NamedTuple):
     split: Parts = whole_body  # the bodies of its calls, where one takes less than OpenAI's
     web_search: Callable[[str, bool], bool] = no_web_search  # does (a model, beside functions)?
     merge: Join = first_reply  # the replies to these
-    # completes a reply by the headers of its answer, where they count what was used
-    by_headers: Callable[[Reply, Mapping[str, str]], Reply] | None = None
-    # for a body of the client's: the operation to use in its place, None: this one
-    instead: Callable[[Body], Operation | None] | None = None
+    by_headers: Callable[[Reply, Mapping[str, str]], Reply] | None = None  # completes a reply
+    instead: Callable[[Body], Operation | None] | None = None  # for bodies that this one refuses
 
 
 class Login(NamedTuple):

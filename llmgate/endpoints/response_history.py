@@ -111,9 +111,10 @@ def stores(body: Body) -> bool:
     return store() is not None and body.get("store") is not False
 
 
-def marked(body: Body) -> Body:
-    """Return *body* with `store` as it is done here."""
-    return {**body, "store": stores(body)}
+def marked(given: Body, body: Body) -> Body:
+    """Return the whole *body* with what the response repeats of the one that was *given*."""
+    previous = {"previous_response_id": given.get("previous_response_id")}
+    return {**body, **previous, "store": stores(given)}
 
 
 def saver(body: Body) -> Callable[[Mapping[str, Any]], None]:

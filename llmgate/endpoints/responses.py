@@ -47,7 +47,8 @@ def create() -> Response:
     """Create a response, whole or streamed."""
     gate, meter = common.gate(), common.meter()
     given = common.body("responses", None, _model_of)
-    front, body = _front(given), response_history.completed(given)
+    body = response_history.completed(given)
+    front = _front(given, body)
     if body.get("stream"):
         return common.flowing(
             dispatch.stream(gate, "responses", body, meter, front, _written_error)
@@ -70,10 +71,10 @@ def _model_of(body: Body) -> str | None:
     return found
 
 
-def _front(request: Body) -> Front:
-    """Return the Responses API over chat, for this *request*."""
+def _front(given: Body, body: Body) -> Front:
+    """Return the Responses API over chat, for a request as it was *given* and its whole *body*."""
     id, now = f"resp_{uuid.uuid4().hex}", int(time.time())
-    save, request = response_history.saver(request), response_history.marked(request)
+    save, request = response_history.saver(given), response_history.marked(given, body)
 
     def reply(chat: Reply) -> Mapping[str, Any]:
         found = front_wire.response_from_chat(chat, request, id, now)

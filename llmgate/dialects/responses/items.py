@@ -81,6 +81,8 @@ def _image(part: Mapping[str, Any]) -> Item:
 def _file(part: Mapping[str, Any]) -> Item:
     names = ("file_id", "filename", "file_data", "file_url")
     file = part.get("file") or {}
+    if str(file.get("file_id")).startswith(("http://", "https://")):
+        return {"type": "input_file", "file_url": file["file_id"]}
     return {"type": "input_file", **{name: file[name] for name in names if file.get(name)}}
 
 

@@ -35,7 +35,7 @@ EXTENSIONS = frozenset(("thinking", "output_config"))
 _TRANSLATED = frozenset(
     """messages stream_options max_tokens max_completion_tokens tools tool_choice
     parallel_tool_calls response_format reasoning_effort verbosity web_search_options logprobs
-    thinking output_config reasoning text include store""".split()
+    thinking output_config reasoning text include store top_k""".split()
 ) | frozenset(_PENALTIES)
 
 _LEAST = 16

@@ -204,7 +204,7 @@ def _found_tools(conversation: _Conversation, item: Mapping[str, Any], place: st
 
 
 def _left_out(conversation: _Conversation, item: Mapping[str, Any], place: str) -> None:
-    """Leave out what OpenAI's servers did: the model's text has the result."""
+    """Leave out what OpenAI's servers did, and tools: the model's text has the result."""
 
 
 _ITEMS: Mapping[Any, _Item] = {
@@ -222,8 +222,9 @@ _ITEMS: Mapping[Any, _Item] = {
         for name in ("local_shell_call", "shell_call", "apply_patch_call")
     },
     **dict.fromkeys(
-        """web_search_call file_search_call code_interpreter_call image_generation_call
-        mcp_list_tools mcp_call mcp_approval_request mcp_approval_response""".split(),
+        """additional_tools web_search_call file_search_call code_interpreter_call
+        image_generation_call mcp_list_tools mcp_call mcp_approval_request
+        mcp_approval_response""".split(),
         _left_out,
     ),
 }

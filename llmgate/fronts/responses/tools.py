@@ -93,13 +93,17 @@ def read(body: Body) -> Tools:
     return Tools(_named(found.values()), web_search)
 
 
+_WITH_TOOLS = ("tool_search_output", "additional_tools")
+"""The types of input items that offer further tools."""
+
+
 def _all(body: Body) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield place and definition of each tool in *body* and in the results of tool searches."""
+    """Yield place and definition of each tool in *body* and in the items of its input."""
     for at, tool in enumerate(body.get("tools") or ()):
         yield f"tools[{at}]", tool
     items = body.get("input")
     for at, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, Mapping) and item.get("type") == "tool_search_output":
+        if isinstance(item, Mapping) and item.get("type") in _WITH_TOOLS:
             yield from _found(item.get("tools") or (), f"input[{at}].tools")
 
 

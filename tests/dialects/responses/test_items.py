@@ -50,6 +50,7 @@ def test_parts_have_the_names_of_the_api() -> None:
         },
         {"type": "file", "file": {"file_data": "https://files.example/a.pdf"}},
         {"type": "file", "file": {"file_id": "file-1", "filename": None}},
+        {"type": "file", "file": {"file_id": "https://f.example/b.pdf", "filename": "b.pdf"}},
     ]
 
     assert sent({"role": "user", "content": content})[0]["content"] == [
@@ -59,6 +60,7 @@ def test_parts_have_the_names_of_the_api() -> None:
         {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,"},
         {"type": "input_file", "file_url": "https://files.example/a.pdf"},
         {"type": "input_file", "file_id": "file-1"},
+        {"type": "input_file", "file_url": "https://f.example/b.pdf"},
     ]
 
 

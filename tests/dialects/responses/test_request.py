@@ -49,7 +49,7 @@ def test_what_both_apis_have_is_kept_and_null_is_not() -> None:
         "truncation": "auto",
     }
 
-    got = sent("gpt-4.1", **both, temperature=0.5, top_p=None, stream_options={"x": 1})
+    got = sent("gpt-4.1", **both, temperature=0.5, top_p=None, stream_options={"x": 1}, top_k=64)
 
     assert got == {**both, "temperature": 0.5, "model": "gpt-4.1", "store": False, "input": [USER]}
 

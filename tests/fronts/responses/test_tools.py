@@ -345,3 +345,14 @@ def test_leading_instructions_of_all_kinds_are_one_message() -> None:
             "content": [{"type": "text", "text": "a"}, {**part, "type": "text"}],
         }
     ]
+
+
+def test_an_item_of_the_input_may_offer_tools() -> None:
+    function = {"type": "function", "name": "g", "parameters": {"type": "object"}}
+    item = {"type": "additional_tools", "role": "developer", "tools": [function]}
+    body = {"model": "m", "input": [item, {"role": "user", "content": "hi"}]}
+
+    got = front_wire.chat_from_response(body)
+
+    assert [tool["function"]["name"] for tool in got["tools"]] == ["g"]
+    assert got["messages"] == [{"role": "user", "content": "hi"}]
