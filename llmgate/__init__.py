@@ -20,8 +20,10 @@ from llmgate.config import deployments
 from llmgate.dashboard import registration
 from llmgate.endpoints import admin_activity
 from llmgate.endpoints import admin_keys
+from llmgate.endpoints import admin_records
 from llmgate.endpoints import admin_spend
 from llmgate.endpoints import admin_teams
+from llmgate.endpoints import admin_users
 from llmgate.endpoints import audio
 from llmgate.endpoints import chat
 from llmgate.endpoints import common
@@ -67,8 +69,10 @@ from llmgate.upstream import session as http_session
 _BLUEPRINTS = (
     admin_activity.blueprint,
     admin_keys.blueprint,
+    admin_records.blueprint,
     admin_spend.blueprint,
     admin_teams.blueprint,
+    admin_users.blueprint,
     model_info.blueprint,
     audio.blueprint,
     chat.blueprint,

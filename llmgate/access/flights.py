@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmgate.access import estimate
 from llmgate.access.directory import Member
 from llmgate.access.rate_limits import Limited
+from llmgate.access.rules import Rules
 from llmgate.accounting.records import Caller
 from llmgate.accounting.records import Entry
 from llmgate.contract import Body
@@ -34,6 +35,7 @@ class Flight:
         self.budgets: list[Budget] = []
         self.reserved: int | None = None  # nano-dollars; None: there is no hold
         self.output: int | None = None  # tokens that the budget leaves for the answer
+        self.others: list[Rules] = []  # of the end user and the tags
         self.limited: list[Limited] = []
         self.tokens = 0  # that were counted at the admission
         self.is_leased = False

@@ -83,6 +83,7 @@ class AccessPolicy:
             raise refusals.StoreUnavailable(str(error)) from error
         if member is not None:
             self._check_model(member, request)
+            refusals.check_others(flight.others, request.model, self._access_groups)
             self._count_in(flight, now)
         self._flights[_key(request.id, request.caller)] = flight
         if any(each.nano is not None for each in flight.budgets):
@@ -117,7 +118,8 @@ class AccessPolicy:
         flight.at = now
         flight.budgets = budgets.of_request(payer, member, self._directory, self._options, now)
         if member is not None:
-            flight.limited = rate_limits.of_request(member, payer.model, self._others(payer))
+            flight.others = self._others(payer)
+            flight.limited = rate_limits.of_request(member, payer.model, flight.others)
         if flight.budgets or flight.limited:
             flight.size = estimate.size(request.body, request.operation)
         return flight

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llmgate import errors
 from llmgate.access import periods
+from llmgate.access import rules
+from llmgate.access.rules import Rules
 from llmgate.storage.database import Unavailable
 from llmgate.storage.ledger import FOREVER
 from llmgate.storage.ledger import Exceeded
@@ -63,6 +67,24 @@ def store_errors() -> Iterator[None]:
         yield
     except Unavailable as error:
         raise StoreUnavailable(str(error)) from error
+
+
+def check_others(
+    others: Iterable[Rules], model: str, access_groups: Callable[[str], Iterable[str]]
+) -> None:
+    """Raise Forbidden if an end user or tag, whose rules are *others*, may not use *model*."""
+    for each in others:
+        if each.is_blocked:
+            raise errors.Forbidden(
+                f"End user '{each.id[:200]}' is blocked. An administrator can unblock it.",
+                code="end_user_blocked",
+            )
+        if each.models and not rules.allows_model(each.models, model, access_groups(model)):
+            raise errors.Forbidden(
+                f"Model '{model[:200]}' is not available for '{each.id[:200]}'.",
+                param="model",
+                code="key_model_access_denied",
+            )
 
 
 _NAMES = {

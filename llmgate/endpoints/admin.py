@@ -14,6 +14,7 @@ from flask import request
 from llmgate import errors
 from llmgate.access import refusals
 from llmgate.access.management import fields
+from llmgate.access.management.keys import ADMIN
 from llmgate.access.management.keys import Office
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
@@ -27,6 +28,11 @@ T = TypeVar("T")
 def office() -> Office:
     """Return where keys, users and teams are administered."""
     return auth.access().office
+
+
+def actor() -> str:
+    """Return who administers, for the audit."""
+    return auth.actor() or ADMIN
 
 
 def body() -> dict[str, Any]:

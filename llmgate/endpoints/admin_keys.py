@@ -30,7 +30,7 @@ def _row(kind: str, data: dict[str, Any]) -> dict[str, Any]:
 def generate() -> Response:
     """Make a key; its value is shown this once."""
     given = admin.body()
-    created = admin.done(lambda: key_admin.generate(admin.office(), given))
+    created = admin.done(lambda: key_admin.generate(admin.office(), given, admin.actor()))
     row = {**_row("key_generated", created.data), "key": created.value}
     return admin.answer(row, given, fields.KEY)
 
@@ -74,7 +74,7 @@ def _status(data: dict[str, Any]) -> str:
 def update() -> Response:
     """Change the fields of a key that are sent."""
     given = admin.body()
-    data = admin.done(lambda: key_admin.update(admin.office(), given))
+    data = admin.done(lambda: key_admin.update(admin.office(), given, admin.actor()))
     row = _row("key", data)
     return admin.answer({"key": given.get("key"), **row}, given, fields.KEY)
 
@@ -84,7 +84,7 @@ def update() -> Response:
 def block() -> Response:
     """Block a key: it is refused from the next request on."""
     named = admin.required(admin.body(), "key")
-    data = admin.done(lambda: key_admin.set_blocked(admin.office(), named, True))
+    data = _blocked(named, True)
     return admin.answer(_row("key_brief", data))
 
 
@@ -93,8 +93,14 @@ def block() -> Response:
 def unblock() -> Response:
     """Let a blocked key be used again."""
     named = admin.required(admin.body(), "key")
-    data = admin.done(lambda: key_admin.set_blocked(admin.office(), named, False))
+    data = _blocked(named, False)
     return admin.answer(_row("key", data))
+
+
+def _blocked(named: str, blocked: bool) -> dict[str, Any]:
+    """Block or unblock the key *named*."""
+    office, actor = admin.office(), admin.actor()
+    return admin.done(lambda: key_admin.set_blocked(office, named, blocked, actor))
 
 
 @blueprint.post("/key/delete")
@@ -103,7 +109,7 @@ def delete() -> Response:
     """Delete keys by their values, hashes or aliases."""
     given = admin.body()
     wanted = admin.names(given, "key_aliases" if given.get("key_aliases") else "keys")
-    deleted = admin.done(lambda: key_admin.delete(admin.office(), wanted))
+    deleted = admin.done(lambda: key_admin.delete(admin.office(), wanted, admin.actor()))
     if not deleted:
         raise key_admin.KeyNotFound("No keys found")
     return admin.answer({"deleted_keys": deleted})
@@ -130,7 +136,7 @@ def _rotated(named: str, given: dict[str, Any]) -> Response:
     found = fields.checked(given, known)
     created = admin.done(
         lambda: key_admin.rotate(
-            admin.office(), named, found.get("new_key"), found.get("grace_period")
+            admin.office(), named, found.get("new_key"), found.get("grace_period"), admin.actor()
         )
     )
     row = {**_row("key_generated", created.data), "key": created.value}

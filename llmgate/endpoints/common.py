@@ -250,7 +250,7 @@ def shown_headers(noted: Meter) -> dict[str, str]:
 # -- answers
 
 
-def json_response(value: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
+def json_response(value: Mapping[str, Any] | list[Any] | int, status: int = 200) -> Response:
     """Return *value* as a JSON response."""
     return Response(json.dumps(value), status, content_type="application/json")
 

@@ -58,6 +58,9 @@ _WORDS: dict[Check, str] = {
     _is_objects: "a list of objects",
 }
 
+MOST_DOLLARS = 1_000_000_000
+"""The largest budget: nano-dollars are 64-bit integers, and sums of them must be, too."""
+
 LIMITS: dict[str, Check] = {
     "max_budget": _is_number,
     "budget_duration": _is_text,
@@ -88,6 +91,46 @@ KEY: dict[str, Check] = {
     "tags": _is_texts,
     "allowed_routes": _is_texts,
     "key_type": _is_text,
+    "budget_id": _is_text,
+}
+
+USER: dict[str, Check] = {
+    **OWNED,
+    "user_id": _is_text,
+    "user_email": _is_text,
+    "user_alias": _is_text,
+    "user_role": _is_text,
+    "teams": _is_texts,
+    "auto_create_key": _is_flag,
+}
+
+MEMBER: dict[str, Check] = {
+    "team_id": _is_text,
+    "user_id": _is_text,
+    "user_email": _is_text,
+    "role": _is_text,
+    "max_budget_in_team": _is_number,
+    "budget_duration": _is_text,
+    "allowed_models": _is_texts,
+    "rpm_limit": _is_count,
+    "tpm_limit": _is_count,
+}
+
+BUDGET: dict[str, Check] = {**LIMITS, "budget_id": _is_text, "soft_budget": _is_number}
+
+CUSTOMER: dict[str, Check] = {
+    **BUDGET,
+    "user_id": _is_text,
+    "alias": _is_text,
+    "blocked": _is_flag,
+    "models": _is_texts,
+}
+
+TAG: dict[str, Check] = {
+    **BUDGET,
+    "name": _is_text,
+    "description": _is_text,
+    "models": _is_texts,
 }
 
 TEAM: dict[str, Check] = {
@@ -148,11 +191,15 @@ def _check_values(found: Mapping[str, Any]) -> None:
 
 def _check_budget(given: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for money or durations that are invalid."""
-    for name in ("max_budget", "budget_limit"):
+    for name in ("max_budget", "budget_limit", "soft_budget", "max_budget_in_team"):
         value = given.get(name)
         if value is not None and not (_is_number(value) and 0 <= value < math.inf):
             raise errors.InvalidRequest(
                 f"{name} must be a non-negative finite number. Received: {value}", param=name
+            )
+        if value is not None and value > MOST_DOLLARS:
+            raise errors.InvalidRequest(
+                f"{name} must be at most {MOST_DOLLARS}; leave it out for no limit.", param=name
             )
     for name in ("budget_duration", "time_period"):
         value = given.get(name)

@@ -66,10 +66,13 @@ class Office(NamedTuple):
         total = Budget(scope, None)
         window = budgets.budget(scope, first, self.zone, self.now()) if first else total
         of_window, of_all = self.ledger.sums([window, total])
+        return Sums(of_window, of_all, self.window_end(data))
+
+    def window_end(self, data: Document) -> int | None:
+        """Return when the window of the budget of *data* ends."""
         duration = data.get("budget_duration")
         period = periods.normalized(duration) if duration else None
-        end = periods.window(period, self.zone, self.now())[1] if period else None
-        return Sums(of_window, of_all, end)
+        return periods.window(period, self.zone, self.now())[1] if period else None
 
     def sums_of_key(self, data: Document) -> Sums:
         """Return what the key *data* has spent."""
@@ -125,11 +128,13 @@ def _settled(found: dict[str, Any], now: int) -> Document:
 
 def _check_references(records: Records, data: Document) -> None:
     """Raise InvalidRequest if *data* names a team that does not exist."""
-    id = data.get("team_id")
-    if id and records.get("team", id) is None:
-        raise errors.InvalidRequest(
-            f"team_id '{id}' does not exist; create it with /team/new first.", param="team_id"
-        )
+    for kind in ("team", "budget"):
+        id = data.get(f"{kind}_id")
+        if id and records.get(kind, id) is None:
+            raise errors.InvalidRequest(
+                f"{kind}_id '{id}' does not exist; create it with /{kind}/new first.",
+                param=f"{kind}_id",
+            )
 
 
 def _check_new(office: Office, records: Records, token: str) -> None:

@@ -24,7 +24,7 @@ class TeamNotFound(errors.NotFound):
         super().__init__(f"Team not found, passed team id: {id[:200]}.", param="team_id")
 
 
-def create(office: Office, given: Mapping[str, Any]) -> Document:
+def create(office: Office, given: Mapping[str, Any], actor: str = ADMIN) -> Document:
     """Make a team from LiteLLM's fields; the administrator is a member. Raises InvalidRequest."""
     found = fields.checked(given, fields.TEAM)
     id = found.get("team_id") or str(uuid.uuid4())
@@ -45,8 +45,11 @@ def create(office: Office, given: Mapping[str, Any]) -> Document:
             raise errors.InvalidRequest(
                 f"Team id = {id} already exists. Please use a different team id.", param="team_id"
             )
+        for each in members:
+            user = records.get("user", str(each["user_id"])) or {}
+            each["user_email"] = each["user_email"] or user.get("user_email")
         records.put("team", id, data)
-        records.audit(ADMIN, "create", "team", id)
+        records.audit(actor, "create", "team", id)
 
     office.control.change(stored)
     return data
@@ -71,7 +74,9 @@ def find(office: Office, id: str) -> Document:
     return data
 
 
-def change(office: Office, id: str, given: Mapping[str, Any], action: str) -> Document:
+def change(
+    office: Office, id: str, given: Mapping[str, Any], action: str, actor: str = ADMIN
+) -> Document:
     """Change the fields of the team *id* that are *given*. Raises TeamNotFound, InvalidRequest."""
     changes = fields.checked(given, fields.TEAM)
     changes.pop("members_with_roles", None)
@@ -82,24 +87,24 @@ def change(office: Office, id: str, given: Mapping[str, Any], action: str) -> Do
             raise TeamNotFound(id)
         data |= {**changes, "team_id": id, "updated_at": office.now()}
         records.put("team", id, data)
-        records.audit(ADMIN, action, "team", id)
+        records.audit(actor, action, "team", id)
         return data
 
     find(office, id)
     return office.control.change(changed)
 
 
-def delete(office: Office, ids: list[str]) -> list[str]:
+def delete(office: Office, ids: list[str], actor: str = ADMIN) -> list[str]:
     """Delete the teams *ids* and their keys. Raises TeamNotFound, and then deletes none."""
 
     def deleted(records: Records) -> list[str]:
         for id in ids:
             if not records.delete("team", id):
                 raise TeamNotFound(id)
-            records.audit(ADMIN, "delete", "team", id)
+            records.audit(actor, "delete", "team", id)
             for key in records.list("key", Filter(team_id=id)):
                 records.delete("key", key["token"])
-                records.audit(ADMIN, "delete", "key", key["token"])
+                records.audit(actor, "delete", "key", key["token"])
         return ids
 
     return office.control.change(deleted) if office.control.exists() else _none(ids)
