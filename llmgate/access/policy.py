@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -263,6 +264,11 @@ class AccessPolicy:
 
     def started(self, request: Request, deployment: Deployment) -> None:
         """Do nothing: an attempt needs no more than its request has reserved."""
+
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """Return what is left of the limits of the key."""
+        flight = self._flights.get(_key(request.id, request.caller))
+        return self._limits.headers(flight.limited, self._clock()) if flight else {}
 
     # -- after a request
 

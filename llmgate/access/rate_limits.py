@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 from typing import Protocol
@@ -77,6 +78,19 @@ def _named(member: Member, model: str, others: list[Rules]) -> Iterator[Limited]
         yield Limited(f"other:{rules.id}", f"'{rules.id}'", rules.limits)
 
 
+def _headers(left: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Return the headers for what is *left* of which limit, by kind.
+
+    OpenAI's names, https://platform.openai.com/docs/guides/rate-limits, and LiteLLM's.
+    """
+    found = {}
+    for kind, (number, limit) in left.items():
+        for place in ("", "api_key-"):
+            found[f"x-ratelimit-{place}limit-{kind}"] = str(limit)
+            found[f"x-ratelimit-{place}remaining-{kind}"] = str(number)
+    return found
+
+
 class RateLimits:
     """Holds requests to their limits."""
 
@@ -117,11 +131,28 @@ class RateLimits:
             if each.limits.requests is not None or each.limits.tokens is not None:
                 self._counters.add(each.name, tokens, now)
 
+    def headers(self, limited: list[Limited], now: float) -> dict[str, str]:
+        """Return what is left of the requests and tokens of *limited*: the smallest of each."""
+        left: dict[str, tuple[int, int]] = {}
+        for each in limited:
+            limits = (("requests", each.limits.requests), ("tokens", each.limits.tokens))
+            if limits == (("requests", None), ("tokens", None)):
+                continue
+            used = self._counters.used(each.name, now)
+            for (kind, limit), count in zip(limits, used, strict=True):
+                if limit is not None:
+                    found = max(0, limit - count), limit
+                    left[kind] = min(left.get(kind, found), found)
+        return _headers(left)
+
     def _refused(
         self, limited: Limited, limit: PerMinute, now: float, wait: float
     ) -> errors.RateLimited:
         """Return the error for a request that must wait for *wait* seconds."""
         requests, _ = self._counters.used(limited.name, now)
         if limit.requests is not None and (limit.tokens is None or requests >= limit.requests):
-            return refusals.rate_limited(limited.shown, "requests", limit.requests, wait)
-        return refusals.rate_limited(limited.shown, "tokens", limit.tokens or 0, wait)
+            kind, most = "requests", limit.requests
+        else:
+            kind, most = "tokens", limit.tokens or 0
+        left = _headers({kind: (0, most)})
+        return refusals.rate_limited(limited.shown, kind, most, wait, left)

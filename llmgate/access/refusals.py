@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 
 from llmgate import errors
@@ -139,12 +140,14 @@ def _money(nano: int) -> str:
     return f"{dollars(nano):.9f}".rstrip("0").rstrip(".")
 
 
-def rate_limited(name: str, kind: str, limit: int, seconds: float) -> errors.RateLimited:
+def rate_limited(
+    name: str, kind: str, limit: int, seconds: float, headers: Mapping[str, str] = {}
+) -> errors.RateLimited:
     """Return the error for a request beyond the *limit* of *kind* of the record *name*."""
     wait = max(1, math.ceil(seconds))
     return errors.RateLimited(
         f"Rate limit exceeded for {name}. Limit type: {kind}. Current limit: {limit}."
         f" Retry in {wait} s.",
         code="rate_limit_exceeded",
-        headers={"Retry-After": str(wait)},
+        headers={**headers, "Retry-After": str(wait)},
     )

@@ -184,7 +184,7 @@ def register(app: Flask, given: config.Settings) -> None:
 
     def end(response: Response) -> Response:
         noted: Meter = g.meter
-        response.headers.extend(shown_headers(noted))
+        _describe(response, noted, shared)
         status = response.status_code
         quiet = (
             status < 400
@@ -209,6 +209,14 @@ def register(app: Flask, given: config.Settings) -> None:
 def _digest(secret: str | None) -> bytes | None:
     """Return the hash of the master key, None if there is no key."""
     return hashlib.sha256(secret.encode()).digest() if secret else None
+
+
+def _describe(response: Response, noted: Meter, shared: Gate) -> None:
+    """Add the headers that describe how the request was handled, and those of policies."""
+    response.headers.extend(shown_headers(noted))
+    if noted.request is not None:
+        for name, value in shared.policies.headers(noted.request).items():
+            response.headers[name] = value
 
 
 def _new_meter(record: metering.Record) -> Meter:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -43,6 +44,9 @@ class Policy(Protocol):
     def started(self, request: Request, deployment: Deployment) -> None:
         """Note that an attempt at *deployment* begins; an Entry with it follows."""
 
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """Return headers for the response to *request*, which `admit` has admitted."""
+
     def record(self, entry: Entry) -> None:
         """Note how an attempt, or the request, ended. What it raises is logged, once."""
 
@@ -69,6 +73,10 @@ class BasePolicy:
     def started(self, request: Request, deployment: Deployment) -> None:
         """Ignore the attempt."""
 
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """Return no headers."""
+        return {}
+
     def record(self, entry: Entry) -> None:
         """Ignore *entry*."""
 
@@ -81,6 +89,7 @@ class Policies:
         self._admitting = _overriding(given, "admit")
         self._allowing = _overriding(given, "allows")
         self._starting = _overriding(given, "started")
+        self._describing = _overriding(given, "headers")
         recording = _overriding(given, "record")
         self._recording = tuple(policy for policy in recording if not policy.slow)
         slow = tuple(policy for policy in recording if policy.slow)
@@ -110,6 +119,13 @@ class Policies:
         """Tell the policies that an attempt at *deployment* begins."""
         for policy in self._starting:
             policy.started(request, deployment)
+
+    def headers(self, request: Request) -> dict[str, str]:
+        """Return the headers of all policies for the response to *request*."""
+        found: dict[str, str] = {}
+        for policy in self._describing:
+            found.update(policy.headers(request))
+        return found
 
     def record(self, entry: Entry) -> None:
         """Give *entry* to every policy; one that fails harms neither the request nor the others."""

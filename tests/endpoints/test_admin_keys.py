@@ -317,3 +317,40 @@ def test_quotes_and_patterns_in_names_are_data(app: FlaskClient, text: str) -> N
     deleted = posted(app, {"key_aliases": [text + "x"]}, "/key/delete", **ADMIN)
     assert deleted.status_code == 404
     assert app.get("/key/list", headers=ADMIN).get_json()["total_count"] == 1
+
+
+def test_responses_show_what_is_left_of_the_limits(app: FlaskClient) -> None:
+    key = make(app, rpm_limit=2, tpm_limit=100_000)["key"]
+
+    first, second, refused = (chat(app, key, max_tokens=12) for _ in range(3))
+
+    assert [each.status_code for each in (first, second, refused)] == [200, 200, 429]
+    left = [each.headers["x-ratelimit-remaining-requests"] for each in (first, second, refused)]
+    assert left == ["1", "0", "0"]
+    for name in ("x-ratelimit-limit-requests", "x-ratelimit-api_key-limit-requests"):
+        assert {each.headers[name] for each in (first, second, refused)} == {"2"}
+    assert first.headers["x-ratelimit-limit-tokens"] == "100000"
+    assert 99_000 < int(first.headers["x-ratelimit-remaining-tokens"]) < 100_000
+    assert "x-ratelimit-limit-requests" not in chat(app, make(app)["key"]).headers
+
+
+def test_no_key_prompt_or_secret_is_in_a_store_a_log_or_an_error(
+    app: FlaskClient, lines: list[Any], tmp_path: Path
+) -> None:
+    key = make(app, key_alias="canary", max_budget=0.0005)["key"]
+    prompt = [{"role": "user", "content": "canary-prompt-1234"}]
+    shown = []
+    for model in ("gpt-4o", "gpt-4o", "gpt-4o", "unknown"):
+        shown.append(chat(app, key, max_tokens=12, messages=prompt, model=model).text)
+    shown.append(chat(app, f"{key}x", messages=prompt).text)
+    rotated = posted(app, {"key": key}, "/key/regenerate", **ADMIN).get_json()["key"]
+    for path in ("/spend/logs", "/spend/keys", "/key/list?return_full_object=true"):
+        shown.append(app.get(path, headers=ADMIN).text)
+    shown += [json.dumps(lines), app.get("/spend/logs?format=csv", headers=ADMIN).text]
+    app.application.extensions["llmgate.access"].close()
+
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+    for canary in (key, rotated, "canary-prompt-1234", MASTER, "sk-upstream-secret"):
+        assert canary not in "".join(shown), canary
+        assert canary.encode() not in stored, canary
+    assert b"canary" in stored
