@@ -189,7 +189,7 @@ def test_what_is_served_is_no_more_than_this() -> None:
         "general_settings": {"master_key", "completion_model", "max_request_size_mb"}
         | {"allow_client_side_credentials", "reject_clientside_metadata_tags"}
         | {"disable_pass_through", "pass_through_endpoints"}
-        | {"user_header_mappings", "user_header_name"},
+        | {"user_header_mappings", "user_header_name", "maximum_spend_logs_retention_period"},
         "router_settings": {"num_retries", "timeout", "model_group_alias", *FALLBACKS}
         | {"retry_policy", "model_group_retry_policy", "retry_after", "stream_timeout"}
         | {"allowed_fails", "allowed_fails_policy", "cooldown_time", "disable_cooldowns"}

@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     options: budgets.Options = budgets.Options()
     is_dyno: bool = False  # whose disk is lost at its next restart
     redis_url: str | None = None
+    keep_calls: int | None = None  # microseconds; None: for ever
 
     @property
     def place(self) -> str | Path:
@@ -124,7 +125,7 @@ def office(settings: Settings) -> Office:
     control = Control(places.database(settings.place, "control"))
     directory = Directory(control, settings.keys)
     database = places.database(settings.place, "ledger", REPORT_SECONDS)
-    ledger = SqlLedger(places.database(settings.place, "ledger"))
+    ledger = SqlLedger(places.database(settings.place, "ledger"), settings.keep_calls)
     queue = QueuedLedger(ledger, settings.data_dir)
     reports = SqlReports(database, queue.flush)
     return Office(control, directory, queue, reports, settings.options.zone)

@@ -138,6 +138,9 @@ ROUTE_GROUPS = {
 }
 """The paths behind the names of groups that `allowed_routes` may hold."""
 
+_OWN_ROUTES = (*ROUTE_GROUPS["management_routes"], "/metrics", "/health*", "/ui*")
+"""The paths that no model answers."""
+
 KEY_TYPES = {
     "default": [],
     "llm_api": ["llm_api_routes"],
@@ -154,8 +157,11 @@ def allows_route(routes: Iterable[str], path: str) -> bool:
         return True
     entries = [found for entry in listed for found in ROUTE_GROUPS.get(entry, (entry,))]
     wanted = _plain(path)
+    is_own = any(fnmatch.fnmatchcase(path, entry) for entry in _OWN_ROUTES)
+    full = path if is_own else f"/v1{wanted}"  # most paths exist with /v1 and without
     return any(
         _plain(entry) == wanted
+        or fnmatch.fnmatchcase(full, entry)
         or fnmatch.fnmatchcase(path, entry)
         or fnmatch.fnmatchcase(wanted, entry)
         or _pattern(entry, wanted)

@@ -22,9 +22,12 @@ _KEYS = "llmgate_settings.keys"
 
 
 def load(
-    litellm: Mapping[str, Any], own: Mapping[str, Any], environ: Mapping[str, str]
+    litellm: Mapping[str, Any],
+    general: Mapping[str, Any],
+    own: Mapping[str, Any],
+    environ: Mapping[str, str],
 ) -> assembly.Settings:
-    """Return what the sections litellm_settings and llmgate_settings say; raises ConfigError."""
+    """Return what the sections of the configuration say about keys; raises ConfigError."""
     status = litellm.get("budget_exceeded_status_code") or 422
     options = budgets.Options(
         gateway=_allowances(litellm, "max_budget", litellm.get("budget_duration")),
@@ -37,9 +40,23 @@ def load(
     url = assembly.database_url(environ.get("DATABASE_URL"))
     declared = tuple(_key(at, given) for at, given in enumerate(own.get("keys") or ()))
     _check_unique(declared)
+    redis_url = environ.get("REDIS_URL") or None
+    keep = _retention(general.get("maximum_spend_logs_retention_period"))
     return assembly.Settings(
-        Path(place), url, declared, options, "DYNO" in environ, environ.get("REDIS_URL") or None
+        Path(place), url, declared, options, "DYNO" in environ, redis_url, keep_calls=keep
     )
+
+
+def _retention(text: str | None) -> int | None:
+    """Return a retention period in microseconds, None for ever."""
+    if not text:
+        return None
+    seconds = periods.seconds(str(text))
+    if not seconds:
+        raise ConfigError(
+            f"general_settings.maximum_spend_logs_retention_period: '{text}' is invalid; use '30d'"
+        )
+    return seconds * 1_000_000
 
 
 def _allowances(
@@ -51,6 +68,10 @@ def _allowances(
             f"litellm_settings.budget_duration: '{duration}' is invalid; use '1d', '7d' or '30d'"
         )
     cap = section.get(name)
+    if cap and not 0 < float(cap) <= fields.MOST_DOLLARS:
+        raise ConfigError(
+            f"litellm_settings.{name}: must be from 0 to {fields.MOST_DOLLARS} dollars"
+        )
     return rules.budgets({"max_budget": cap, "budget_duration": duration}) if cap else ()
 
 

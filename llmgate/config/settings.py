@@ -182,7 +182,7 @@ def _settings(
         web=problems.attempt(lambda: network_settings.web(own, environ), network_settings.Web()),
         network=problems.attempt(lambda: network_settings.load(litellm, environ), Network()),
         access=problems.attempt(
-            lambda: access_settings.load(litellm, own, environ), assembly.Settings()
+            lambda: access_settings.load(litellm, general, own, environ), assembly.Settings()
         ),
         dashboard=own.get("dashboard") is not False,
     )

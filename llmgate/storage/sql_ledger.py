@@ -24,6 +24,7 @@ from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
+from llmgate.storage.reports import retention
 from llmgate.storage.reports import rollups
 from llmgate.storage.windows import Window
 
@@ -44,8 +45,10 @@ _CALL = f"""insert into calls (id, at, key_id, user_id, team_id, end_user, model
 class SqlLedger:
     """The ledger in *database*."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keep: int | None = None) -> None:
+        """Keep calls for *keep* microseconds, None: for ever."""
         self.database = database
+        self._keep = keep
         self._swept = 0
         self._unsummed = 0  # calls of this process since it added some to the rollups
         self._known: set[str] = set()  # scopes that have the window without an end
@@ -144,6 +147,8 @@ class SqlLedger:
         if now - self._swept > _SWEEP_EVERY:
             self._swept = now
             _sweep(db, now)
+            if self._keep is not None:
+                retention.expire(db, now - self._keep, now)
 
 
 def now() -> int:

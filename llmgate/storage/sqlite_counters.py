@@ -110,6 +110,9 @@ class SqliteStore:
             if not self._breaker.is_open():  # still: others may have failed while this one waited
                 try:
                     result = action(self._connection())
+                except OverflowError:  # a number of the client's, which no integer column holds
+                    self._roll_back()
+                    raise
                 except (sqlite3.Error, OSError) as error:
                     self._failed(error)
                 else:
@@ -137,10 +140,14 @@ class SqliteStore:
             _drop_rows_of_other_boots(db)
         return self._opened[1]
 
-    def _failed(self, error: Exception) -> None:
-        """Use memory for a while; log the first failure."""
+    def _roll_back(self) -> None:
+        """End a transaction that failed: the next could not begin."""
         if self._opened and self._opened[1].in_transaction:
             self._opened[1].rollback()
+
+    def _failed(self, error: Exception) -> None:
+        """Use memory for a while; log the first failure."""
+        self._roll_back()
         if self._breaker.failed():
             _LOG.warning(
                 "llmgate: warning: limits and cooldowns apply per worker, because %s cannot be"

@@ -36,6 +36,7 @@ _WHERE = {
 }
 """Which calls are those of a scope, by its kind; `<> ''` lets SQLite use a partial index."""
 
+_EXPIRED = "select spent, calls from expired where scope = ?"
 _SUMS = "select spent, held, calls from spend where scope = ? and period = ? and window_start = ?"
 
 
@@ -92,7 +93,8 @@ def _calls(db: Connection, scope: str, start: int, end: int) -> Spent:
         where {_WHERE[kind]} and c.at >= ? and c.at < ?""",
         (*given, start, end),
     ).fetchone()
-    return Spent(spent, 0, calls)
+    old = None if start else db.execute(_EXPIRED, (scope,)).fetchone()
+    return Spent(spent + old[0], 0, calls + old[1]) if old else Spent(spent, 0, calls)
 
 
 def differences(db: Connection) -> Iterator[Difference]:

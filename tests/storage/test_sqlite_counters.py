@@ -190,3 +190,14 @@ def test_without_a_temporary_directory_the_file_is_in_memory(
     monkeypatch.setattr("tempfile.gettempdir", none_usable)
 
     assert sqlite_counters._temporary_folder() == "/dev/shm"
+
+
+def test_a_number_that_is_too_large_leaves_the_counters_usable(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "state.db"))
+
+    with pytest.raises(OverflowError):
+        store.take("a", RateLimit(5, None), 10**30, 100.0)
+
+    assert store.take("a", RateLimit(1, None), 1, 100.0) == 0
+    assert store.used("a", 100.0) == (1, 1)
+    store.close()

@@ -55,3 +55,10 @@ create index combinations_by_team on combinations (team_id, day) where kind = ''
 -- The calls that are in neither yet.
 create table unsummed (n integer primary key);
 insert into unsummed select n from calls;
+
+-- What calls cost that were deleted because they are old.
+create table expired (
+    scope text primary key,
+    spent integer not null,
+    calls integer not null
+);
