@@ -77,7 +77,7 @@ def call(entry: Entry, flight: Flight) -> Call:
         _tokens(entry, "prompt_tokens"),
         _tokens(entry, "completion_tokens"),
         _tokens(entry, "cached_tokens"),
-        entry.usage_estimated,
+        entry.usage_estimated or _may_be_billed(entry),
         entry.attempt,
         int(entry.latency * 1000),
         entry.stream,
@@ -93,11 +93,22 @@ def _tokens(entry: Entry, name: str) -> int:
     return int(min(max(entry.usage.get(name, 0), 0), MOST))
 
 
+_UNFINISHED = frozenset({"upstream_timeout", "not_first"})
+
+
+def _may_be_billed(entry: Entry) -> bool:
+    """Return whether the upstream may bill the request that *entry* ends with an error of ours."""
+    return entry.error_code in _UNFINISHED and not entry.usage
+
+
 def _cost(entry: Entry, flight: Flight) -> int | None:
     """Return what the request cost, None if that is unknown.
 
-    Without reported usage an answer is charged what was reserved for it.
+    Without reported usage an answer is charged what was reserved for it, and so is one that the
+    upstream may have finished although the client has not got it.
     """
+    if _may_be_billed(entry):
+        return min(flight.spent or flight.reserved or 0, MOST)
     if flight.spent or entry.status >= 400:
         return min(flight.spent, MOST)
     if entry.usage:
