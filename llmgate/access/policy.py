@@ -180,8 +180,6 @@ class AccessPolicy:
             with contextlib.suppress(Unavailable):  # served without its limits
                 flight.is_leased = self._limits.take(flight.id, flight.limited, flight.tokens, now)
 
-    # -- budgets
-
     def _reserve(self, flight: Flight, request: Request) -> None:
         """Reserve what the request may cost; raises BudgetExceeded, Forbidden, StoreUnavailable."""
         try:

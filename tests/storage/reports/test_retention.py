@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from llmgate.storage import places
@@ -22,8 +20,8 @@ ANN = Payer("k1", "ann", "red", "cc", "gpt-4o", ("a",), "openai")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqlLedger:
-    return SqlLedger(places.database(tmp_path / "data", "ledger"))
+def ledger(place: str) -> SqlLedger:
+    return SqlLedger(places.database(place, "ledger"))
 
 
 def expire(ledger: SqlLedger, before: int, now: int) -> int:
@@ -63,8 +61,8 @@ def test_calls_in_a_window_that_has_not_ended_are_kept(ledger: SqlLedger) -> Non
     assert ledger.check() == []
 
 
-def test_calls_are_deleted_a_few_at_a_time_as_others_are_charged(tmp_path: Path) -> None:
-    ledger = SqlLedger(places.database(tmp_path / "data", "ledger"), keep=DAY)
+def test_calls_are_deleted_a_few_at_a_time_as_others_are_charged(place: str) -> None:
+    ledger = SqlLedger(places.database(place, "ledger"), keep=DAY)
     calls = [Call(f"r{n}", n, ANN, 200, 1) for n in range(retention.AT_ONCE + 5)]
     ledger.settle_all(calls, 1)
 
