@@ -12,6 +12,7 @@ from llmgate.contract import Provider
 from llmgate.providers import natives
 from llmgate.providers.anthropic import ANTHROPIC
 from llmgate.providers.azure import AZURE
+from llmgate.providers.azure_ai import AZURE_AI
 from llmgate.providers.bedrock_claude import BEDROCK
 from llmgate.providers.cloudflare import CLOUDFLARE
 from llmgate.providers.cohere import COHERE
@@ -30,6 +31,7 @@ from llmgate.providers.watsonx import WATSONX
 _OWN_MODULES = (
     OPENAI,
     AZURE,
+    AZURE_AI,
     ANTHROPIC,
     GEMINI,
     VERTEX_AI,

@@ -95,6 +95,13 @@ TABLE: dict[str, list[tuple[int, Any, tuple[int, str, str | None]]]] = {
         ),
         (500, openais("The server had an error", "server_error"), (500, "server_error", None)),
     ],
+    "azure_ai": [
+        (
+            401,
+            {"error": {"code": "401", "message": "Access denied due to invalid subscription key"}},
+            (401, LOGIN, "401"),
+        ),
+    ],
     "azure": [
         (
             401,
