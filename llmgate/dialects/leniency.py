@@ -186,8 +186,11 @@ def _user(content: Any) -> Message:
 
 
 def _stripped(found: Placed) -> Placed:
-    """Return *found* without whitespace at the end of an assistant's last text."""
+    """Return *found* without whitespace at the end of the text of an assistant's last turn."""
     at, message = found[-1]
+    is_empty = message["role"] == "assistant" and not message.get("content")
+    if len(found) > 1 and (message["role"] in _SYSTEM or is_empty):
+        return [*_stripped(found[:-1]), found[-1]]
     if message["role"] != "assistant" or message.get("tool_calls"):
         return found
     content = message.get("content")

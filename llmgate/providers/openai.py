@@ -50,11 +50,15 @@ def build(name: str, asks_usage: bool = True) -> Build:
 
 
 _RULES = MessageRules(cache_marks=True, one_system=False)
+_OWN_RULES = _RULES._replace(reasoning=None)
+"""Of OpenAI's own models: "Unknown parameter: 'messages[1].reasoning_content'"."""
 
 
 def chat_body(body: Body, deployment: Deployment) -> Body:
     """Return a chat *body* as OpenAI's model accepts it; `base_model` names it at Azure."""
-    return models.adapted(prepare.prepared(body, _RULES), model_name(deployment))
+    model = model_name(deployment)
+    rules = _OWN_RULES if models.is_openais(model) else _RULES
+    return models.adapted(prepare.prepared(body, rules), model)
 
 
 def model_name(deployment: Deployment) -> str:

@@ -413,3 +413,11 @@ def _floats(value: Any) -> list[float]:
     if isinstance(value, list):
         return [found for inner in value for found in _floats(inner)]
     return [value] if isinstance(value, float) else []
+
+
+def test_the_last_text_of_the_assistant_is_stripped_before_what_says_nothing() -> None:
+    said = [USER, {"role": "assistant", "content": "a "}]
+    for last in ({"role": "system", "content": "s"}, {"role": "assistant", "reasoning": "hm"}):
+        got = [each for _, each in leniency.repaired([*said, last], leniency.Rules())]
+
+        assert [each.get("content") for each in got][:2] == ["hi", "a"]

@@ -56,6 +56,9 @@ _LEVELS = (
 _NEWEST_LEVELS = ("none", "low", "medium", "high", "xhigh")
 _ANY_LEVELS = efforts.LEVELS[:-1]  # of models that are unknown here
 
+_OPENAIS = re.compile(r"gpt-(?!oss)|chatgpt-|o\d|codex-")
+"""Models of OpenAI's own, which refuse members of messages that OpenAI does not define."""
+
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -66,6 +69,11 @@ _SAMPLING = (
     "top_logprobs",
 )
 _EFFORTS = ("reasoning_effort", "verbosity")
+
+
+def is_openais(model: str) -> bool:
+    """Return whether *model* is OpenAI's own, not one behind another server with its wire."""
+    return bool(_OPENAIS.match(model))
 
 
 def adapted(body: Body, model: str) -> Body:

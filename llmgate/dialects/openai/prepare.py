@@ -14,10 +14,17 @@ from typing import Any
 
 from llmgate.contract import Body
 from llmgate.contract import MessageRules
+from llmgate.dialects import leniency
 
 _SYSTEM = ("system", "developer")
 _ID = re.compile(r"[a-zA-Z0-9]{9}")
-_REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+_REASONING = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "thinking_blocks",
+    "extra_content",  # Google's signatures, of a message or a call
+)
 
 
 def prepared(body: Body, rules: MessageRules) -> Body:
@@ -27,9 +34,9 @@ def prepared(body: Body, rules: MessageRules) -> Body:
     messages = [_member_rules(message, rules) for message in body["messages"]]
     messages = _without_tool_media(messages)
     if rules.one_system:
-        messages = _one_system(messages)
+        messages = _one_system([_for_template(it) for it in messages if not _is_blank(it)])
     if not rules.user_after_tool:
-        messages = _assistant_between(messages)
+        messages = _assistant_between(_begun_by_user(messages))
     if rules.short_ids:
         messages = [_short_ids(message) for message in messages]
     if rules.prefix and messages and messages[-1]["role"] == "assistant":
@@ -48,7 +55,9 @@ def _member_rules(message: Mapping[str, Any], rules: MessageRules) -> dict[str, 
     found = dict(message)
     thought = found.get("reasoning_content") or found.get("reasoning")
     if rules.reasoning != "as it is":
-        found = {key: it for key, it in found.items() if key not in _REASONING}
+        found = _without_reasoning(found)
+        if found.get("tool_calls"):
+            found["tool_calls"] = [_without_reasoning(call) for call in found["tool_calls"]]
         if rules.reasoning and isinstance(thought, str) and message["role"] == "assistant":
             found[rules.reasoning] = thought
     if rules.members is not None:
@@ -58,6 +67,11 @@ def _member_rules(message: Mapping[str, Any], rules: MessageRules) -> dict[str, 
         if isinstance(found.get("content"), list):
             found["content"] = [_unmarked(part) for part in found["content"]]
     return found
+
+
+def _without_reasoning(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message or call without the members that carry reasoning and its signatures."""
+    return {key: it for key, it in value.items() if key not in _REASONING}
 
 
 def _unmarked(value: Any) -> Any:
@@ -124,11 +138,36 @@ def _split_result(message: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
 _TEXTS = ("text", "refusal")
 
 
+def _is_blank(message: Mapping[str, Any]) -> bool:
+    """Return whether *message* is an assistant's that says and calls nothing."""
+    return message["role"] == "assistant" and not any(
+        value for key, value in message.items() if key not in ("role", "name")
+    )
+
+
+def _for_template(message: dict[str, Any]) -> dict[str, Any]:
+    """Return *message* with calls whose arguments are JSON objects: chat templates read them."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    return {**message, "tool_calls": [_with_valid_arguments(call) for call in calls]}
+
+
+def _with_valid_arguments(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool *call* whose arguments are the JSON of an object."""
+    function = call.get("function")
+    if not isinstance(function, Mapping):
+        return call
+    text = leniency.arguments_text(function.get("arguments"))
+    return {**call, "function": {**function, "arguments": text}}
+
+
 def _one_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return *messages* with one system message, at the beginning.
 
     Leading ones are joined. A later one becomes part of a user's message: joined to the
-    beginning, it would change the prefix of the prompt, which upstreams cache.
+    beginning, it would change the prefix of the prompt, which upstreams cache. Templates need a
+    user's message: system messages alone become one, and one precedes a conversation that has none.
     """
     count = next((n for n, it in enumerate(messages) if it["role"] not in _SYSTEM), len(messages))
     head = [{**messages[0], "role": "system"}] if count else []
@@ -144,7 +183,25 @@ def _one_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             late = []
         else:
             found.append(message)
-    return found + _with_late(found, late, None) if late else found
+    found = found + _with_late(found, late, None) if late else found
+    return found if any(it["role"] == "user" for it in found) else _with_user(found)
+
+
+def _with_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *messages*, which lack a user's message, with one."""
+    if not messages:
+        return [{"role": "user", "content": leniency.PLACEHOLDER}]
+    if messages[-1]["role"] == "system":
+        return [{**messages[0], "role": "user"}]
+    return _begun_by_user(messages)
+
+
+def _begun_by_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *messages* with a user's message where the assistant's is first."""
+    at = 1 if messages[0]["role"] == "system" else 0
+    if messages[at:] and messages[at]["role"] != "assistant":
+        return messages
+    return [*messages[:at], {"role": "user", "content": leniency.PLACEHOLDER}, *messages[at:]]
 
 
 def _with_late(

@@ -218,7 +218,7 @@ def _assistant(parts: Iterable[Part], at: int) -> Message:
             inner = _user_content(part)
             words += [each["text"] for each in inner if each["type"] == "text"]
             images += [each for each in inner if each["type"] == "image_url"]
-    message: Message = {"role": "assistant", "content": "".join(words) or None}
+    message: Message = {"role": "assistant", "content": "".join(words) or (None if calls else "")}
     message |= _thinking(thoughts)
     message |= {"images": images} if images else {}
     return message | ({"tool_calls": calls} if calls else {})

@@ -118,3 +118,11 @@ def test_an_effort_becomes_the_nearest_that_a_model_takes(
     model: str, level: str, sent: str | None
 ) -> None:
     assert models.effort(model, level) == sent
+
+
+@pytest.mark.parametrize(
+    ("model", "own"),
+    [("gpt-5", True), ("o3", True), ("gpt-4.1", True), ("gpt-oss-20b", False), ("qwen3", False)],
+)
+def test_openais_own_models_are_known(model: str, own: bool) -> None:
+    assert models.is_openais(model) is own

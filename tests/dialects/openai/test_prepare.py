@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import re
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_a_plain_conversation_stays_as_it_is() -> None:
 def test_reasoning_of_the_history_follows_the_rule(reasoning: Any, wanted: Any) -> None:
     turn = said("assistant", "x", reasoning_content="hm", reasoning_details=[1])
 
-    (got,) = messages(turn, rules=MessageRules(reasoning=reasoning))
+    _, got = messages(said("user"), turn, rules=MessageRules(reasoning=reasoning))
 
     assert got == {"role": "assistant", "content": "x", **wanted}
 
@@ -73,8 +74,9 @@ def test_reasoning_of_the_history_follows_the_rule(reasoning: Any, wanted: Any) 
 def test_unknown_members_are_dropped_for_strict_upstreams() -> None:
     rules = MessageRules(members=frozenset({"role", "content"}))
 
-    assert messages(said("assistant", "x", refusal=None, audio=None), rules=rules) == [
-        {"role": "assistant", "content": "x"}
+    assert messages(said("user"), said("assistant", "x", refusal=None), rules=rules) == [
+        said("user"),
+        {"role": "assistant", "content": "x"},
     ]
 
 
@@ -91,22 +93,71 @@ def test_cache_marks_follow_the_rule(kept: bool) -> None:
     assert kept or got["tools"] == [{"type": "function"}]
 
 
+def test_google_signatures_are_dropped_with_the_reasoning() -> None:
+    extra = {"extra_content": {"google": {"thought_signature": "S"}}}
+    turn = calling("a")
+    turn["tool_calls"][0].update(extra)
+
+    got = messages(said("user"), {**turn, **extra}, rules=MessageRules(reasoning=None))
+
+    assert got[1] == calling("a")
+    assert messages(said("user"), turn)[1] == turn
+
+
+# -- what chat templates refuse
+
+
+@pytest.mark.parametrize(
+    ("turns", "wanted"),
+    [
+        ([said("system")], [{"role": "user", "content": "system"}]),
+        ([said("assistant", "")], [{"role": "user", "content": "."}]),
+        ([said("assistant")], [{"role": "user", "content": "."}, said("assistant")]),
+        (
+            [said("system"), said("assistant")],
+            [said("system"), {"role": "user", "content": "."}, said("assistant")],
+        ),
+        ([said("user"), said("assistant", ""), said("user")], [said("user"), said("user")]),
+    ],
+)
+def test_a_conversation_has_a_message_of_the_user_and_no_empty_turn(
+    turns: Any, wanted: Any
+) -> None:
+    assert messages(*turns) == wanted
+
+
+def test_mistrals_conversations_begin_with_the_user() -> None:
+    assert roles(said("assistant"), said("user"), rules=MISTRAL) == ["user", "assistant", "user"]
+    assert roles(said("user"), rules=MISTRAL) == ["user"]
+
+
+def test_arguments_are_the_json_of_an_object() -> None:
+    broken, custom = calling("a"), {"id": "b", "type": "custom", "custom": {"name": "c"}}
+    broken["tool_calls"] = [*broken["tool_calls"], custom]
+    broken["tool_calls"][0]["function"]["arguments"] = '{"a": "tru'
+
+    got = messages(said("user"), broken)[1]["tool_calls"]
+
+    assert json.loads(got[0]["function"]["arguments"]) == {"INVALID_JSON": '{"a": "tru'}
+    assert got[1] == custom
+
+
 # -- ids
 
 
 def test_ids_that_do_not_fit_become_nine_letters_for_call_and_result() -> None:
     pairs = [calling("toolu_01ABC"), said("tool", tool_call_id="toolu_01ABC")]
 
-    call, result = messages(*pairs, rules=MISTRAL)
+    _, call, result = messages(said("user"), *pairs, rules=MISTRAL)
 
     id = call["tool_calls"][0]["id"]
     assert id == result["tool_call_id"]
     assert re.fullmatch("[a-zA-Z0-9]{9}", id)
-    assert id != messages(calling("toolu_01ABD"), rules=MISTRAL)[0]["tool_calls"][0]["id"]
+    assert id != messages(calling("toolu_01ABD"), rules=MISTRAL)[-1]["tool_calls"][0]["id"]
 
 
 def test_ids_that_fit_stay() -> None:
-    (got,) = messages(calling("abcDEF123"), rules=MISTRAL)
+    got = messages(calling("abcDEF123"), rules=MISTRAL)[-1]
 
     assert got["tool_calls"][0]["id"] == "abcDEF123"
 

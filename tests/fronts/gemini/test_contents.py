@@ -136,7 +136,7 @@ def test_what_the_model_said_is_one_message() -> None:
             "content": "ab",
             "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,aa"}}],
         },
-        {"role": "assistant", "content": None},
+        {"role": "assistant", "content": ""},
     ]
 
 
