@@ -139,7 +139,7 @@ _TEXTS = ("text", "refusal")
 
 
 def _is_blank(message: Mapping[str, Any]) -> bool:
-    """Return whether *message* is an assistant's that says and calls nothing."""
+    """Return whether *message* is an assistant's without content and calls."""
     return message["role"] == "assistant" and not any(
         value for key, value in message.items() if key not in ("role", "name")
     )
