@@ -28,12 +28,6 @@ CLOUDS: Mapping[str, Row] = {
         operations=("chat", "completions", "embeddings", "images_generations"),
         docs="https://docs.litellm.ai/docs/providers/cometapi",
     ),
-    "galadriel": Row(
-        "https://api.galadriel.com/v1",
-        ("GALADRIEL_API_KEY",),
-        rename=_MAX_TOKENS,
-        docs="https://docs.litellm.ai/docs/providers/galadriel",
-    ),
     "minimax": Row(
         "https://api.minimax.io/v1",
         ("MINIMAX_API_KEY",),
