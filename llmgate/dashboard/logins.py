@@ -20,6 +20,7 @@ from flask import g
 from flask import request
 
 from llmgate import errors
+from llmgate.access import rules
 from llmgate.access.assembly import Access
 from llmgate.access.directory import Member
 from llmgate.storage.sessions import Sessions
@@ -29,6 +30,9 @@ ANYONE, HOLDER, VIEWER, MANAGER = range(4)
 
 _LEVELS = {"": HOLDER, "viewer": VIEWER, "admin": MANAGER}
 """By the role of a key's user."""
+
+_NEEDS = {VIEWER: ("/key/list", "/spend/logs"), MANAGER: ("/key/generate", "/team/new")}
+"""The routes of the API that a level stands for: a key that may not call them has less."""
 
 HOURS = 12
 """How long a login lasts."""
@@ -163,7 +167,11 @@ class Logins:
     def _holder(self, member: Member) -> Principal:
         """Return who has the key of *member*; raises KeyRefused."""
         self._access.check(member, "/key/info")
-        return Principal(_LEVELS[member.role], member)
+        level = _LEVELS[member.role]
+        routes = member.key.routes
+        while level > HOLDER and not all(rules.allows_route(routes, p) for p in _NEEDS[level]):
+            level -= 1
+        return Principal(level, member)
 
 
 def logins() -> Logins:

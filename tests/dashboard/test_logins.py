@@ -150,6 +150,28 @@ def test_the_role_of_a_keys_user_opens_more(
     assert browser.post(f"{path}/block", on="/ui/settings", blocked="no").status_code == form
 
 
+@pytest.mark.parametrize(
+    ("given", "overview", "new_key"),
+    [
+        ({"key_type": "management"}, 200, 200),
+        ({"key_type": "llm_api"}, 403, 403),
+        ({"key_type": "read_only"}, 403, 403),
+        ({"allowed_routes": ["/key/list", "/spend/*"]}, 200, 403),
+    ],
+)
+def test_the_routes_of_a_key_limit_the_role_of_its_user(
+    browser: Browser, make: Make, given: dict[str, Any], overview: int, new_key: int
+) -> None:
+    office = browser.client.application.extensions["llmgate.access"].office
+    data = {"user_id": "ana", "user_role": "proxy_admin"}
+    office.control.change(lambda records: records.put("user", "ana", data))
+    browser.log_in(make(user_id="ana", **given)["key"])
+
+    assert browser.get("/ui/mine").status_code == 200
+    assert browser.get("/ui").status_code == overview
+    assert browser.get("/ui/keys/new").status_code == new_key
+
+
 def test_a_key_that_is_blocked_ends_its_session(
     browser: Browser, make: Make, app: FlaskClient
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from typing import Any
 from typing import NamedTuple
 
 from flask import Response
@@ -143,12 +146,12 @@ def _parts(call: CallRow, deployment: Deployment | None) -> list[Part]:
     return [part for part in found if part.tokens]
 
 
-_BODIES = {
-    "/v1/embeddings": '{{"model": "{model}", "input": "…"}}',
-    "/v1/responses": '{{"model": "{model}", "input": "…"}}',
-    "/v1/completions": '{{"model": "{model}", "prompt": "…"}}',
+_BODIES: dict[str, dict[str, Any]] = {
+    "/v1/embeddings": {"input": "…"},
+    "/v1/responses": {"input": "…"},
+    "/v1/completions": {"prompt": "…"},
 }
-_CHAT = '{{"model": "{model}", "messages": [{{"role": "user", "content": "…"}}]}}'
+_CHAT = {"messages": [{"role": "user", "content": "…"}]}
 
 
 def _curl(call: CallRow) -> str:
@@ -156,12 +159,12 @@ def _curl(call: CallRow) -> str:
     path = "/v1/chat/completions" if call.endpoint.startswith("/ui/") else call.endpoint
     path = path if path.startswith("/") and "<" not in path else "/v1/chat/completions"
     path = path if path.startswith("/v1/") else f"/v1{path}"
-    body = _BODIES.get(path, _CHAT).format(model=call.model)
+    body = {"model": call.model, **_BODIES.get(path, _CHAT)}
     if call.stream:
-        body = body[:-1] + ', "stream": true}'
+        body["stream"] = True
     return (
-        f"curl {snippets.origin()}{path} \\\n"
+        f"curl {shlex.quote(snippets.origin() + path)} \\\n"
         f'  -H "Authorization: Bearer {snippets.PLACE}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
-        f"  -d '{body}'"
+        f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +178,20 @@ def test_a_request_has_a_page_of_its_own(admin: Browser, filled: dict[str, str])
     assert "Blue" in words and "eva" in words and "prod" in words
     assert "Bearer YOUR_KEY" in page and filled["ci key"] not in page
     assert "/v1/chat/completions" in page
+
+
+def test_a_models_name_cannot_run_in_the_shell(
+    admin: Browser, make: Make, upstream: Upstream
+) -> None:
+    upstream.plays(json_answer({"error": {"message": "bad"}}, 400))
+    model = "openai/x'; touch \"/tmp/y\" #"
+    sent = send(admin, make()["key"], model=model)
+
+    page = html.unescape(admin.get(f"/ui/requests/{sent}").text)
+
+    command = page[page.index("curl http") :].partition("</pre>")[0].partition("</code>")[0]
+    words = [word for word in shlex.split(command) if word.strip()]
+    assert len(words) == 8 and json.loads(words[-1])["model"] == model
 
 
 def test_a_failed_request_names_its_error(admin: Browser, filled: dict[str, str]) -> None:
