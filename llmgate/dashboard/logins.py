@@ -38,6 +38,7 @@ HOURS = 12
 """How long a login lasts."""
 
 _WINDOW, _MOST_FAILURES = 300, 10  # seconds; failed logins of one address in them
+_LONG = 20  # characters; a random key of so many cannot be guessed
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 _MASTER = "master"
 
@@ -124,15 +125,10 @@ class Logins:
         A key that is blocked or expired raises KeyRefused.
         """
         now = int(self._clock())
-        if self._sessions.failures(address, now - _WINDOW) >= _MOST_FAILURES:
-            raise LoginThrottled(
-                "Too many failed logins from your address. Wait five minutes, then try again.",
-                headers={"Retry-After": str(_WINDOW)},
-            )
-        principal = self._principal(key)
-        if principal is None:
-            self._sessions.note_failure(address, now, now - _WINDOW)
-            raise errors.Unauthorized("This key is not known here. Check it, and paste all of it.")
+        if len(key) >= _LONG and self._is_master(key):
+            principal = Principal(MANAGER)
+        else:
+            principal = self._attempted(key, address, now)
         value = secrets.token_urlsafe(32)
         self._sessions.create(self._id(value), principal.subject, now, now + HOURS * 3600)
         return value, principal
@@ -154,15 +150,28 @@ class Logins:
         """Return what the session of the cookie *value* is stored under."""
         return hmac.new(self._master or b"", value.encode(), hashlib.sha256).hexdigest()
 
-    def _principal(self, key: str) -> Principal | None:
-        """Return who has *key*; raises KeyRefused."""
+    def _attempted(self, key: str, address: str, now: int) -> Principal:
+        """Return who has *key*; raises Unauthorized, LoginThrottled, KeyRefused.
+
+        A login counts as failed until the key is found, or parallel guesses had no limit.
+        """
+        attempt = self._sessions.attempt(address, now, now - _WINDOW, _MOST_FAILURES)
+        if attempt is None:
+            raise LoginThrottled(
+                "Too many failed logins from your address. Wait five minutes, then try again.",
+                headers={"Retry-After": str(_WINDOW)},
+            )
+        is_master = self._is_master(key)
+        member = None if is_master else self._access.find(key)
+        if not is_master and member is None:
+            raise errors.Unauthorized("This key is not known here. Check it, and paste all of it.")
+        self._sessions.forget(attempt)
+        return Principal(MANAGER) if member is None else self._holder(member)
+
+    def _is_master(self, key: str) -> bool:
+        """Return whether *key* is the master key."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        if self._master is not None and hmac.compare_digest(digest, self._master):
-            return Principal(MANAGER)
-        member = self._access.find(key)
-        if member is None:
-            return None
-        return self._holder(member)
+        return self._master is not None and hmac.compare_digest(digest, self._master)
 
     def _holder(self, member: Member) -> Principal:
         """Return who has the key of *member*; raises KeyRefused."""

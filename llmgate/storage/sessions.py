@@ -58,22 +58,22 @@ class Sessions:
             lambda db: db.execute("delete from sessions where subject = ?", (subject,))
         )
 
-    def note_failure(self, address: str, now: int, since: int) -> None:
-        """Note a failed login from *address*; those of before *since* are forgotten."""
+    def attempt(self, address: str, now: int, since: int, most: int) -> int | None:
+        """Note a login from *address* as failed, and return its number for `forget`.
 
-        def noted(db: Connection) -> None:
+        None: *most* have failed since *since*, and this one does not count.
+        """
+
+        def noted(db: Connection) -> int | None:
             db.execute("delete from failures where at < ?", (since,))
-            db.execute("insert into failures (address, at) values (?, ?)", (address, now))
+            counted = "select count(*) from failures where address = ?"
+            if db.execute(counted, (address,)).fetchone()[0] >= most:
+                return None
+            added = "insert into failures (address, at) values (?, ?) returning n"
+            return int(db.execute(added, (address, now)).fetchone()[0])
 
-        self._database.write(noted)
+        return self._database.write(noted)
 
-    def failures(self, address: str, since: int) -> int:
-        """Return how many logins from *address* have failed since *since*."""
-        if not self._database.exists():
-            return 0
-        row = self._database.read(
-            lambda db: db.execute(
-                "select count(*) from failures where address = ? and at >= ?", (address, since)
-            ).fetchone()
-        )
-        return int(row[0])
+    def forget(self, attempt: int) -> None:
+        """Remove *attempt*, which has not failed."""
+        self._database.write(lambda db: db.execute("delete from failures where n = ?", (attempt,)))

@@ -84,6 +84,35 @@ def test_a_wrong_key_is_refused_and_many_are_throttled(browser: Browser) -> None
     assert other.status_code == 303
 
 
+def test_behind_a_proxy_each_client_is_throttled_alone(browser: Browser) -> None:
+    token = browser.token("/ui/login")
+
+    def status(key: str, client: str) -> int:
+        form = {"csrf": token, "key": key}
+        forged = f"203.0.113.9, {client}"
+        return browser.client.post(
+            "/ui/login", data=form, headers={"X-Forwarded-For": forged}
+        ).status_code
+
+    assert [status("sk-wrong", "192.0.2.1") for _ in range(11)] == [401] * 10 + [429]
+    assert status(MASTER, "192.0.2.2") == 303
+
+
+def test_a_master_key_that_cannot_be_guessed_is_not_throttled(
+    app_for: Callable[..., FlaskClient], tmp_path: Path
+) -> None:
+    long = "sk-0123456789abcdefgh"
+    place = {"LLMGATE_DATA_DIR": str(tmp_path / "data")}
+    browser = Browser(app_for({}, LLMGATE_MASTER_KEY=long, **place))
+    token = browser.token("/ui/login")
+    wrong = {"csrf": token, "key": "sk-wrong"}
+    for _ in range(11):
+        got = browser.client.post("/ui/login", data=wrong)
+
+    assert got.status_code == 429
+    assert browser.post("/ui/login", on="/ui/login", key=long).status_code == 303
+
+
 def test_logging_out_ends_this_session_and_everywhere_all(app: FlaskClient) -> None:
     first, second, third = (Browser(app.application.test_client()) for _ in range(3))
     for each in (first, second, third):

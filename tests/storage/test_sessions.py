@@ -17,7 +17,6 @@ def sessions(tmp_path: Path) -> Sessions:
 
 def test_nothing_is_made_before_the_first_login(sessions: Sessions, tmp_path: Path) -> None:
     assert sessions.subject("a", 1) is None
-    assert sessions.failures("192.0.2.1", 0) == 0
 
     assert list(tmp_path.iterdir()) == []
 
@@ -42,10 +41,20 @@ def test_a_session_ends_alone_or_with_all_of_its_subject(sessions: Sessions) -> 
     assert [sessions.subject(id, 100) for id in "abc"] == [None, None, "key:1"]
 
 
-def test_failures_are_counted_by_address_and_forgotten(sessions: Sessions) -> None:
-    for at in (10, 20, 30):
-        sessions.note_failure("192.0.2.1", at, at - 15)
-    sessions.note_failure("192.0.2.2", 30, 15)
+def test_failures_are_counted_by_address_until_they_are_old(sessions: Sessions) -> None:
+    assert sessions.attempt("192.0.2.1", 10, 0, 2)
+    assert sessions.attempt("192.0.2.1", 20, 0, 2)
 
-    assert sessions.failures("192.0.2.1", 0) == 2
-    assert sessions.failures("192.0.2.1", 25) == 1
+    assert sessions.attempt("192.0.2.1", 20, 10, 2) is None
+    assert sessions.attempt("192.0.2.2", 20, 10, 2)
+    assert sessions.attempt("192.0.2.1", 26, 11, 2)
+
+
+def test_a_login_that_has_not_failed_is_forgotten_alone(sessions: Sessions) -> None:
+    sessions.attempt("192.0.2.1", 10, 0, 2)
+    right = sessions.attempt("192.0.2.1", 10, 0, 2)
+    assert right
+    sessions.forget(right)
+
+    assert sessions.attempt("192.0.2.1", 10, 0, 2)
+    assert sessions.attempt("192.0.2.1", 10, 0, 2) is None

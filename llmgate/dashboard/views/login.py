@@ -12,6 +12,8 @@ from llmgate import errors
 from llmgate.access.refusals import KeyRefused
 from llmgate.dashboard import frame
 from llmgate.dashboard import logins
+from llmgate.endpoints import common
+from llmgate.trust import client_address
 
 _STATIC = Path(__file__).parents[1] / "static"
 _DONE = {"out": "You are logged out.", "everywhere": "You are logged out on every device."}
@@ -29,9 +31,7 @@ def login_form() -> Response:
 def log_in() -> Response:
     """Begin a session of who has the key in the form."""
     try:
-        value, who = logins.logins().log_in(
-            request.form.get("key", "").strip(), request.remote_addr or ""
-        )
+        value, who = logins.logins().log_in(request.form.get("key", "").strip(), _client())
     except (errors.Unauthorized, KeyRefused, logins.LoginThrottled) as error:
         return _form(error)
     frame.start_session(value)
@@ -72,6 +72,15 @@ def _form(error: errors.GateError | None = None, done: str | None = None) -> Res
     found = frame.render("login.html", "Log in", context, error.status if error else 200)
     found.headers.update(error.headers if error else {})
     return found
+
+
+def _client() -> str:
+    """Return the network of this request's client."""
+    return client_address.client_network(
+        request.remote_addr or "",
+        request.headers.get("X-Forwarded-For", ""),
+        common.settings().web.proxies,
+    )
 
 
 def _safe(path: str) -> str:

@@ -184,7 +184,7 @@ def test_a_models_name_cannot_run_in_the_shell(
     admin: Browser, make: Make, upstream: Upstream
 ) -> None:
     upstream.plays(json_answer({"error": {"message": "bad"}}, 400))
-    model = "openai/x'; touch \"/tmp/y\" #"
+    model = 'openai/x\'; touch "/tmp/y" #'
     sent = send(admin, make()["key"], model=model)
 
     page = html.unescape(admin.get(f"/ui/requests/{sent}").text)
