@@ -28,6 +28,7 @@ from llmgate.dashboard.logins import Principal
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
 from llmgate.endpoints import error_responses
+from llmgate.storage.database import TooSlow
 from llmgate.storage.database import Unavailable
 from llmgate.version import VERSION
 
@@ -237,6 +238,14 @@ def _failed(error: errors.GateError) -> Response:
 def _unavailable(error: Unavailable) -> Response:
     """Return the page for a store that cannot be used."""
     return _failed(refusals.StoreUnavailable(str(error)))
+
+
+@blueprint.errorhandler(TooSlow)
+def _too_slow(error: TooSlow) -> Response:
+    """Return the page for a report that takes too long."""
+    return _failed(
+        errors.InvalidRequest("This takes too long. Choose a shorter time.", code="range_too_wide")
+    )
 
 
 @blueprint.errorhandler(exceptions.RequestEntityTooLarge)

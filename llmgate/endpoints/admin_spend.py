@@ -23,6 +23,8 @@ from llmgate.endpoints import admin
 from llmgate.endpoints import admin_range
 from llmgate.endpoints import auth
 from llmgate.endpoints import common
+from llmgate.storage.database import TooSlow
+from llmgate.storage.database import Unavailable
 from llmgate.storage.ledger import dollars
 from llmgate.storage.reports.shapes import CallRow
 from llmgate.storage.reports.shapes import Cursor
@@ -45,7 +47,7 @@ def logs() -> Response:
     summarized = request.args.get("summarize", "true").lower() != "false"
     if admin.text("start_date") and summarized and only.id is None:
         range = admin_range.days()
-        found = admin.done(lambda: spend.by_day(admin.office(), range, only.key, only.user))
+        found = admin.read(lambda: spend.by_day(admin.office(), range, only.key, only.user))
         return admin.answer(found)
     calls = admin.read(lambda: admin.office().reports.calls(only, None, _MOST))
     response = admin.answer(_rows(calls))
@@ -132,7 +134,11 @@ def _exported(only: Filter) -> Response:
         while found:
             yield _csv([spend.csv_row(call, known) for call in found])
             last = found[-1]
-            found = office.reports.calls(only, Cursor(last.at, last.n), _AT_ONCE)
+            try:
+                found = office.reports.calls(only, Cursor(last.at, last.n), _AT_ONCE)
+            except (TooSlow, Unavailable) as error:
+                yield _csv([[f"incomplete: {error}"]])
+                raise  # the server closes the connection without the end of the body
 
     response = Response(lines(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="spend.csv"'

@@ -18,6 +18,9 @@ from testing.upstream import Upstream
 from testing.upstream import chat_completion
 from testing.upstream import json_answer
 
+from llmgate.endpoints import admin_spend
+from llmgate.storage.database import TooSlow
+
 MASTER = "sk-master-0001"
 ADMIN = {"Authorization": f"Bearer {MASTER}"}
 
@@ -205,3 +208,34 @@ def test_a_range_must_be_a_range(app: FlaskClient) -> None:
         assert failed(answer)[0] == 422, query
     answer = app.get("/global/activity?start_date=2020-01-01&end_date=2026-01-01", headers=ADMIN)
     assert failed(answer)[3] == "start_date"
+
+
+def stopped(*given: Any) -> Any:
+    raise TooSlow("a query was stopped")
+
+
+def test_days_that_take_too_long_are_refused(
+    app: FlaskClient, keys: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = app.application.extensions["llmgate.access"].office.reports
+    monkeypatch.setattr(type(reports), "totals", stopped)
+    day = datetime.now(UTC).date()
+
+    got = app.get(f"/spend/logs?start_date={day}&end_date={day}", headers=ADMIN)
+
+    assert (got.status_code, got.get_json()["error"]["code"]) == (400, "range_too_wide")
+
+
+def test_an_export_that_fails_later_does_not_look_complete(
+    app: FlaskClient, keys: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_spend, "_AT_ONCE", 2)
+    lines = []
+
+    with pytest.raises(TooSlow):
+        for line in app.get("/spend/logs?format=csv", headers=ADMIN).response:
+            lines.append(line)
+            reports = app.application.extensions["llmgate.access"].office.reports
+            monkeypatch.setattr(type(reports), "calls", stopped)
+
+    assert lines[-1] == b"incomplete: a query was stopped\r\n"

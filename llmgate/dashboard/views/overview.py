@@ -64,13 +64,14 @@ def overview() -> Response:
     span = spans.span("24h", office.now())
     with store_errors():
         today, month = _spent(office)
+        day = office.reports.totals(span.unit, span.range)
         series = spans.filled(span.buckets(), office.reports.series(span.unit, span.range))
         latest = office.reports.calls(Filter(start=span.range.start, failed=False), None, _LATEST)
         short = sorted(_short(office), key=lambda each: each.line.left)[:_SHOWN]
     context = {
         "today": today,
         "month": month,
-        "day": office.reports.totals(span.unit, span.range),
+        "day": day,
         "running": in_flight.TABLE.running(),
         "speed": _speed(latest),
         "spend_chart": _spend_chart(span, series),

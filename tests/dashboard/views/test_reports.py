@@ -23,6 +23,8 @@ from testing.openai_bodies import usage
 from testing.upstream import Upstream
 from testing.upstream import json_answer
 
+from llmgate.storage.database import TooSlow
+
 Make = Callable[..., dict[str, Any]]
 
 
@@ -205,3 +207,19 @@ def test_a_request_that_is_not_in_the_ledger_is_not_found(admin: Browser, app: F
     got = admin.get("/ui/requests/nothing")
 
     assert (got.status_code, "no such request" in got.text) == (404, True)
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/usage", "/ui/usage.csv", "/ui/requests/x"])
+def test_a_report_that_takes_too_long_asks_for_a_shorter_time(
+    admin: Browser, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def stopped(*given: Any) -> Any:
+        raise TooSlow("a query was stopped")
+
+    reports = admin.client.application.extensions["llmgate.access"].office.reports
+    for name in ("totals", "combinations", "call"):
+        monkeypatch.setattr(type(reports), name, stopped)
+
+    got = admin.get(path)
+
+    assert (got.status_code, "Choose a shorter time." in got.text) == (400, True)
