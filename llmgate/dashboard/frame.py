@@ -20,6 +20,7 @@ from werkzeug import exceptions
 
 from llmgate import errors
 from llmgate.access import refusals
+from llmgate.access.management.keys import ADMIN
 from llmgate.access.management.keys import Office
 from llmgate.dashboard import charts
 from llmgate.dashboard import formats
@@ -106,6 +107,12 @@ def office() -> Office:
             code="master_key_required",
         )
     return auth.access().office
+
+
+def actor() -> str:
+    """Return who changes keys and teams with this request, for the audit."""
+    member = principal().member
+    return (member.key.user if member else None) or ADMIN
 
 
 def zone() -> tzinfo:

@@ -89,7 +89,8 @@ def _cursor(text: str | None) -> Cursor | None:
     if text is None:
         return None
     at, _, n = text.partition("-")
-    if not (at.isascii() and at.isdigit() and n.isascii() and n.isdigit() and len(text) < 40):
+    is_cursor = at.isascii() and at.isdigit() and n.isascii() and n.isdigit() and len(text) < 40
+    if not is_cursor or max(int(at), int(n)) >= 2**63:
         raise fields.InvalidField("'before' must be a 'next_before'.", param="before")
     return Cursor(int(at), int(n))
 

@@ -239,3 +239,12 @@ def test_an_export_that_fails_later_does_not_look_complete(
             monkeypatch.setattr(type(reports), "calls", stopped)
 
     assert lines[-1] == b"incomplete: a query was stopped\r\n"
+
+
+@pytest.mark.parametrize("before", [f"{2**63}-1", f"1-{2**63}"])
+def test_a_cursor_that_no_row_can_have_is_refused(
+    app: FlaskClient, keys: list[dict[str, Any]], before: str
+) -> None:
+    got = app.get(f"/spend/logs/v2?before={before}", headers=ADMIN)
+
+    assert (got.status_code, got.get_json()["error"]["param"]) == (422, "before")

@@ -109,7 +109,7 @@ def create_key() -> Response:
     given = forms.given(forms.fields(request.form, (*forms.KEY, "duration")))
     try:
         with store_errors():
-            made = key_admin.generate(frame.office(), given)
+            made = key_admin.generate(frame.office(), given, frame.actor())
     except errors.GateError as error:
         return _form(request.form, error)
     return _shown_once(made, "Key created")
@@ -188,7 +188,7 @@ def change_key(token: str) -> Response:
         given["duration"] = request.form["duration"]
     try:
         with store_errors():
-            key_admin.update(frame.office(), {**given, "key": token})
+            key_admin.update(frame.office(), {**given, "key": token}, frame.actor())
     except errors.GateError as error:
         return _page(token, error)
     return frame.go(f"/ui/keys/{token}?done=changed")
@@ -199,7 +199,7 @@ def block_key(token: str) -> Response:
     """Block a key, or let it be used again."""
     blocked = request.form.get("blocked") == "yes"
     return _done(
-        lambda office: key_admin.set_blocked(office, token, blocked),
+        lambda office: key_admin.set_blocked(office, token, blocked, frame.actor()),
         f"/ui/keys/{token}?done={'blocked' if blocked else 'unblocked'}",
     )
 
@@ -209,7 +209,7 @@ def rotate_key(token: str) -> Response:
     """Give a key a new value, and show that this once."""
     grace = request.form.get("grace") or None
     with store_errors():
-        made = key_admin.rotate(frame.office(), token, None, grace)
+        made = key_admin.rotate(frame.office(), token, None, grace, frame.actor())
     return _shown_once(made, "Key rotated")
 
 
@@ -218,7 +218,9 @@ def delete_key(token: str) -> Response:
     """Delete a key, if that is confirmed."""
     if request.form.get("confirmed") != "yes":
         raise errors.InvalidRequest("Nothing was deleted: the box beside the button is empty.")
-    return _done(lambda office: key_admin.delete(office, [token]), "/ui/keys?done=deleted")
+    return _done(
+        lambda office: key_admin.delete(office, [token], frame.actor()), "/ui/keys?done=deleted"
+    )
 
 
 def _done(work: Callable[[Office], Any], path: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Any
 from typing import NamedTuple
 
 from flask import Response
@@ -63,6 +64,8 @@ def models() -> Response:
 @frame.page("/models/test", logins.VIEWER, "POST")
 def test_model() -> Response:
     """Send one request to the deployment in the form."""
+    if not _can_test():
+        raise errors.Forbidden("This needs the master key, or a key of an administrator.")
     wanted = (request.form.get("group"), request.form.get("id"))
     groups = common.gate().routes.groups
     for found in groups.values():
@@ -71,6 +74,12 @@ def test_model() -> Response:
             if (deployment.group, deployment.id) == wanted and operation:
                 return _page(_tested(deployment, operation))
     raise errors.NotFound("There is no such deployment, or a test of it is not possible.")
+
+
+def _can_test() -> bool:
+    """Return whether this request may send a test: it costs money, and no key is charged."""
+    who = frame.principal()
+    return who.is_local or who.level >= logins.MANAGER
 
 
 def _page(outcome: Outcome | None) -> Response:
@@ -82,6 +91,7 @@ def _page(outcome: Outcome | None) -> Response:
         "aliases": {k: v for k, v in routes.aliases.items() if k not in routes.hidden},
         "forced": routes.forced,
         "outcome": outcome,
+        "can_test": _can_test(),
         "strategy": common.gate().settings.strategy,
     }
     return frame.render("models.html", "Models", context)
@@ -90,7 +100,7 @@ def _page(outcome: Outcome | None) -> Response:
 def _row(deployment: Deployment) -> Row:
     """Return *deployment* with what is known of it."""
     prices = deployment.prices or pricing.prices(deployment.provider, deployment.model)
-    about = {**pricing.about(deployment.provider, deployment.model), **deployment.info}
+    about = _about(deployment)
     return Row(
         deployment,
         redaction.without_login(deployment.api_base),
@@ -102,12 +112,16 @@ def _row(deployment: Deployment) -> Row:
     )
 
 
+def _about(deployment: Deployment) -> dict[str, Any]:
+    """Return what is known of the model, with its `model_info`."""
+    return {**pricing.about(deployment.provider, deployment.model), **deployment.info}
+
+
 def _test_of(deployment: Deployment) -> str | None:
     """Return the operation that tests *deployment*; a wildcard names no model to test."""
     if "*" in deployment.model:
         return None
-    mode = pricing.about(deployment.provider, deployment.model).get("mode", "chat")
-    mode = deployment.info.get("mode", mode)
+    mode = _about(deployment).get("mode", "chat")
     operation = {"chat": "chat", "embedding": "embeddings"}.get(mode)
     has_it = operation in providers.serving(deployment).operations
     return operation if has_it else None
@@ -127,6 +141,8 @@ def _tested(deployment: Deployment, operation: str) -> Outcome:
     meter = Meter(secrets.token_hex(16))
     meter.internal = True
     body: Body = {"model": deployment.group, **_TESTS[operation]}
+    if operation == "chat" and not _about(deployment).get("supports_reasoning"):
+        body["max_tokens"] = 16  # a model that reasons would end before its answer, some with a 400
     began = time.perf_counter()
     try:
         dispatch.complete(gate, operation, body, meter)

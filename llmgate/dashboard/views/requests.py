@@ -91,9 +91,12 @@ def _filter(office: Office, known: spans.Names) -> Filter:
 
 
 def _cursor() -> Cursor | None:
-    """Return the last row of the page before this one."""
+    """Return the last row of the page before this one, None if the query names no row."""
     at, _, n = request.args.get("before", "").partition(".")
-    return Cursor(int(at), int(n)) if at.isdecimal() and n.isdecimal() else None
+    if not (at.isdecimal() and n.isdecimal() and len(at) + len(n) < 40):
+        return None
+    found = Cursor(int(at), int(n))
+    return found if max(found) < 2**63 else None
 
 
 @frame.page("/requests/<path:id>", logins.VIEWER)

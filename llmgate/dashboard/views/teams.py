@@ -53,7 +53,7 @@ def create_team() -> Response:
     given = forms.given(forms.fields(request.form, (*forms.TEAM, "team_id")))
     try:
         with store_errors():
-            data = teams.create(frame.office(), given)
+            data = teams.create(frame.office(), given, frame.actor())
     except errors.GateError as error:
         return _form(request.form, error)
     return frame.go(f"/ui/teams/{data['team_id']}?done=created")
@@ -96,18 +96,19 @@ def _page(id: str, error: errors.GateError | None = None) -> Response:
 @frame.page("/teams/<path:id>", logins.MANAGER, "POST")
 def change_team(id: str) -> Response:
     """Do with a team what the button of the form names."""
-    office, action = frame.office(), request.form.get("action", "change")
+    office, actor = frame.office(), frame.actor()
+    action = request.form.get("action", "change")
     if action == "delete" and request.form.get("confirmed") != "yes":
         raise errors.InvalidRequest("Nothing was deleted: the box beside the button is empty.")
     try:
         with store_errors():
             if action == "delete":
-                teams.delete(office, [id])
+                teams.delete(office, [id], actor)
                 return frame.go("/ui/teams?done=deleted")
             if action in ("block", "unblock"):
-                teams.change(office, id, {"blocked": action == "block"}, action)
+                teams.change(office, id, {"blocked": action == "block"}, action, actor)
                 return frame.go(f"/ui/teams/{id}?done={action}ed")
-            teams.change(office, id, forms.fields(request.form, forms.TEAM), "update")
+            teams.change(office, id, forms.fields(request.form, forms.TEAM), "update", actor)
     except errors.GateError as error:
         return _page(id, error)
     return frame.go(f"/ui/teams/{id}?done=changed")

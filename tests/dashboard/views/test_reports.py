@@ -223,3 +223,12 @@ def test_a_report_that_takes_too_long_asks_for_a_shorter_time(
     got = admin.get(path)
 
     assert (got.status_code, "Choose a shorter time." in got.text) == (400, True)
+
+
+@pytest.mark.parametrize("before", [f"{2**63}.1", f"1.{2**63}", f"{'9' * 5000}.1"])
+def test_a_page_that_cannot_exist_is_the_first(
+    admin: Browser, filled: dict[str, str], before: str
+) -> None:
+    got = admin.get(f"/ui/requests?before={before}")
+
+    assert (got.status_code, filled["ci"] in got.text) == (200, True)

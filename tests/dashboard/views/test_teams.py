@@ -60,3 +60,32 @@ def test_a_team_is_changed_blocked_and_deleted(admin: Browser) -> None:
 
     assert done.headers["Location"] == "/ui/teams?done=deleted"
     assert admin.get(path).status_code == 404
+
+
+def test_changes_are_audited_as_the_user_who_makes_them(admin: Browser, make: Make) -> None:
+    control = admin.client.application.extensions["llmgate.access"].office.control
+    ana = {"user_id": "ana", "user_role": "proxy_admin"}
+    control.change(lambda records: records.put("user", "ana", ana))
+    browser = Browser(admin.client.application.test_client()).log_in(make(user_id="ana")["key"])
+
+    browser.post("/ui/teams/new", on="/ui/teams/new", team_id="t1")
+    for form in ({"team_alias": "Red"}, {"action": "block"}):
+        browser.post("/ui/teams/t1", on="/ui/teams/t1", **form)
+    browser.post("/ui/teams/t1", action="delete", confirmed="yes")
+    browser.post("/ui/keys/new", on="/ui/keys/new", key_alias="new")
+    token = make(key_alias="old")["token"]
+    browser.post(f"/ui/keys/{token}", key_alias="older")
+    browser.post(f"/ui/keys/{token}/block", blocked="yes")
+    browser.post(f"/ui/keys/{token}/rotate", grace="1h")
+    token = make()["token"]
+    browser.post(f"/ui/keys/{token}/delete", confirmed="yes")
+    admin.post("/ui/keys/new", on="/ui/keys/new", key_alias="mine")
+
+    rows = control.database.read(
+        lambda db: db.execute("select actor, action, kind from audit order by at").fetchall()
+    )
+    found = [(action, kind) for actor, action, kind in rows if actor == "ana"]
+    teams = ["create", "update", "block", "delete"]
+    keys = ["create", "update", "block", "rotate", "delete"]
+    assert found == [(each, "team") for each in teams] + [(each, "key") for each in keys]
+    assert rows[-1][0] == "default_user_id"
