@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pathlib import Path
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
 
+_LOGGER = logging.getLogger("llmgate")
 _LARGEST = 1 << 18  # bytes of calls that are in the ledger, before they are removed
 
 
@@ -38,6 +40,7 @@ class JournalFile:
             self._file = _owned(self._path)
         line = f"{json.dumps(call)}\n".encode()
         if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, self._size)  # half a line would spoil the next one
             raise OSError(28, "No space left on device")
         self._size += len(line)
         self.number += 1
@@ -46,7 +49,7 @@ class JournalFile:
 
     def read(self) -> Iterator[Call]:
         """Yield every call in the file."""
-        return _calls(self._path) if self._file >= 0 else iter(())
+        return iter(_read(self._path)[0] if self._file >= 0 else [])
 
     def charged(self, number: int) -> None:
         """Note that so many of its calls are in the ledger."""
@@ -77,26 +80,34 @@ def _owned(path: Path) -> int:
 
 
 @contextmanager
-def abandoned(folder: Path) -> Iterator[list[tuple[Path, Iterator[Call]]]]:
-    """Yield the files of dead processes in *folder* with their calls; no one else gets them."""
+def abandoned(folder: Path) -> Iterator[list[Path]]:
+    """Yield the files of dead processes in *folder*; no one else gets them."""
     files: list[tuple[Path, int]] = []
     try:
         for path in sorted(folder.glob("journal*.jsonl")):
             file = _taken(path)
             if file >= 0:
                 files.append((path, file))
-        yield [(path, _calls(path)) for path, _ in files]
+        yield [path for path, _ in files]
     finally:
         for _, file in files:
             os.close(file)
 
 
 def charge_abandoned(folder: Path, charge: Callable[[list[Call]], None]) -> None:
-    """Give the calls of dead processes in *folder* to *charge*, and remove their files."""
+    """Give the calls of dead processes in *folder* to *charge*, and remove their files.
+
+    A file with a line that cannot be read is kept under another name.
+    """
     with abandoned(folder) as found:
-        for path, calls in found:
-            charge(list(calls))
-            path.unlink(missing_ok=True)
+        for path in found:
+            calls, unreadable = _read(path)
+            charge(calls)
+            if unreadable:
+                kept = path.rename(path.with_suffix(".bad"))
+                _LOGGER.error("llmgate: %s has calls that cannot be read: %d", kept, unreadable)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _taken(path: Path) -> int:
@@ -113,16 +124,22 @@ def _taken(path: Path) -> int:
     return file
 
 
-def _calls(path: Path) -> Iterator[Call]:
-    """Yield the calls in the file at *path*."""
-    with open(path, encoding="utf-8") as file:
+def _read(path: Path) -> tuple[list[Call], int]:
+    """Return the calls in the file at *path*, and how many lines cannot be read."""
+    calls, unreadable = [], 0
+    with open(path, "rb") as file:
         for line in file:
-            if line.endswith("\n"):  # else the process died while it wrote
-                yield _call(line)
+            if not line.endswith(b"\n"):  # the process died while it wrote
+                continue
+            try:
+                calls.append(_call(line))
+            except (ValueError, TypeError):
+                unreadable += 1
+    return calls, unreadable
 
 
-def _call(line: str) -> Call:
-    """Return the call in *line*."""
+def _call(line: bytes) -> Call:
+    """Return the call in *line*; raises ValueError, TypeError."""
     id, at, payer, *others = json.loads(line)
     key, user, team, end_user, model, tags, provider = payer
     return Call(id, at, Payer(key, user, team, end_user, model, tuple(tags), provider), *others)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,8 +21,9 @@ def call(id: str) -> Call:
 
 
 def abandoned(folder: Path) -> list[Call]:
-    with journal.abandoned(folder) as found:
-        return [each for _, calls in found for each in calls]
+    found: list[Call] = []
+    journal.charge_abandoned(folder, found.extend)
+    return found
 
 
 _DYING = """
@@ -103,3 +105,33 @@ def test_a_file_that_was_taken_for_abandoned_is_made_again(
     assert [os.path.exists(path) for path in removed] == [True]
     file.close()
     assert abandoned(tmp_path) == [call("r1")]
+
+
+def test_half_a_line_does_not_spoil_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write = JournalFile(tmp_path), os.write
+    file.append(call("r1"))
+    monkeypatch.setattr(journal.os, "write", lambda to, line: write(to, line[:9]))
+    with pytest.raises(OSError, match="No space left"):
+        file.append(call("r2"))
+    monkeypatch.undo()
+
+    file.append(call("r3"))
+
+    assert list(file.read()) == [call("r1"), call("r3")]
+    file.close()
+
+
+@pytest.mark.parametrize("line", [b'["r2", 10["r3", 1]', b"7", b'["r2", 1, [], 2]', b"\xff\0\0"])
+def test_a_line_that_cannot_be_read_stops_no_other(
+    tmp_path: Path, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "journal-1.jsonl").write_bytes(
+        line + b"\n" + json.dumps(call("r1")).encode() + b"\n"
+    )
+
+    assert abandoned(tmp_path) == [call("r1")]
+
+    assert [path.name for path in tmp_path.iterdir()] == ["journal-1.bad"]
+    assert "cannot be read: 1" in caplog.text
