@@ -11,17 +11,18 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from llmgate.storage import journal
-from llmgate.storage.breaker import Breaker
 from llmgate.storage.database import Unavailable
-from llmgate.storage.journal import JournalFile
 from llmgate.storage.ledger import Budget
 from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Difference
@@ -29,6 +30,9 @@ from llmgate.storage.ledger import Exceeded
 from llmgate.storage.ledger import Hold
 from llmgate.storage.ledger import Ledger
 from llmgate.storage.ledger import Spent
+from llmgate.storage.waiting import Batch
+from llmgate.storage.waiting import Waiting
+from llmgate.storage.waiting import charged
 
 _LOGGER = logging.getLogger("llmgate")
 
@@ -39,29 +43,10 @@ LATER = 0.1
 """Seconds until another call is charged."""
 
 _RETRY_AFTER = 1.0  # seconds
+_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError)  # of what is in a call
 _AT_ONCE = 256  # calls in one transaction
 _MOST_IN_MEMORY = 10_000  # the others are in the file alone
 _LOOK_EVERY = 30.0  # seconds between looks for the files of dead processes
-
-
-class _Waiting:
-    """What one process has to charge."""
-
-    def __init__(self, folder: Path) -> None:
-        self.pid = os.getpid()
-        self.changed = threading.Condition()
-        self.calls: list[tuple[Call, JournalFile | None]] = []
-        self.files = [JournalFile(folder), JournalFile(folder)]
-        self.overflowed: Counter[JournalFile] = Counter()  # calls that are in files alone
-        self.breaker = Breaker()
-        self.due = math.inf  # when the calls must be charged
-        self.wakes = math.inf  # when the thread looks again
-        self.added = self.seen = 0
-        self.synced = 0.0  # when that was done last
-        self.is_dirty = False  # whether something was committed since
-        self.thread: threading.Thread | None = None
-        self.looked = -math.inf
-        self.closing = False
 
 
 class QueuedLedger:
@@ -72,7 +57,7 @@ class QueuedLedger:
     ) -> None:
         self._ledger, self._folder, self._clock = ledger, folder, clock
         self.database = ledger.database
-        self._state = _Waiting(folder)
+        self._states: dict[int, Waiting] = {}  # by process
 
     def exists(self) -> bool:
         return self._ledger.exists()
@@ -89,16 +74,8 @@ class QueuedLedger:
     def _reserve(self, hold: Hold, budgets: list[Budget], calls: Sequence[Call] = ()) -> None:
         """Charge what waits, and reserve *hold*."""
         state = self._current()
-        batch = self._taken(state)
-        try:
+        with self._taken(state) as batch:
             self._ledger.reserve(hold, budgets, [*calls, *(call for call, _ in batch)])
-        except Exceeded:
-            _charged(state, batch)
-            raise
-        except Unavailable as error:
-            self._put_back(state, batch, error)
-            raise
-        _charged(state, batch)
         self._note_commit(state)
 
     def raise_hold(self, id: str, nano: int, budgets: list[Budget]) -> None:
@@ -142,14 +119,13 @@ class QueuedLedger:
 
     def flush(self) -> None:
         """Charge what this process has to charge. Raises Unavailable."""
-        state = self._current()
-        while batch := self._taken(state):
-            try:
-                self._ledger.settle_all([call for call, _ in batch], self._now())
-            except Unavailable as error:
-                self._put_back(state, batch, error)
-                raise
-            _charged(state, batch)
+        self._flush(self._current())
+
+    def _flush(self, state: Waiting) -> None:
+        """Charge what is in *state*. Raises Unavailable."""
+        while state.calls:
+            with self._taken(state) as batch:
+                self._settle([call for call, _ in batch])
             self._note_commit(state)
 
     def close(self) -> None:
@@ -165,20 +141,33 @@ class QueuedLedger:
             for file in state.files:
                 file.close()
 
-    def _current(self) -> _Waiting:
+    def _current(self) -> Waiting:
         """Return what this process has to charge; what was there before a fork is another's."""
-        if self._state.pid != os.getpid():
-            self._state = _Waiting(self._folder)
-        return self._state
+        pid = os.getpid()
+        state = self._states.get(pid)
+        # one for all threads, also if several make one; a fork may copy a lock that is held
+        return state or self._states.setdefault(pid, Waiting(self._folder))
 
     def _now(self) -> int:
         """Return the time in microseconds."""
         return int(self._clock() * 1e6)
 
-    def _taken(self, state: _Waiting) -> list[tuple[Call, JournalFile | None]]:
-        """Return calls to charge; the caller charges them, or puts them back."""
-        if not state.calls:
-            return []
+    @contextmanager
+    def _taken(self, state: Waiting) -> Iterator[Batch]:
+        """Yield calls to charge; they are put back if anything but Exceeded is raised."""
+        batch = self._next(state) if state.calls else []
+        is_charged = False
+        try:
+            yield batch
+            is_charged = True
+        except Exceeded:
+            is_charged = True
+            raise
+        finally:
+            (charged if is_charged else self._put_back)(state, batch)
+
+    def _next(self, state: Waiting) -> Batch:
+        """Take the next calls to charge out of *state*."""
         with state.changed:
             batch, state.calls = state.calls[:_AT_ONCE], state.calls[_AT_ONCE:]
             state.due = math.inf if not state.calls else state.due
@@ -186,25 +175,23 @@ class QueuedLedger:
                 state.files.reverse()
         return batch
 
-    def _put_back(
-        self, state: _Waiting, batch: list[tuple[Call, JournalFile | None]], error: Unavailable
-    ) -> None:
-        """Keep the calls of *batch*, which could not be charged because of *error*."""
-        self._failed(state, error)
+    def _put_back(self, state: Waiting, batch: Batch) -> None:
+        """Keep the calls of *batch*, which could not be charged."""
+        self._failed(state, sys.exc_info()[1])
         with state.changed:
             state.calls = [*batch, *state.calls]
             dropped, state.calls = state.calls[_MOST_IN_MEMORY:], state.calls[:_MOST_IN_MEMORY]
             state.overflowed.update(file for _, file in dropped if file is not None)
             self._due_in(state, _RETRY_AFTER)
 
-    def _failed(self, state: _Waiting, error: Exception) -> None:
+    def _failed(self, state: Waiting, error: BaseException | None) -> None:
         """Log the first failure."""
         if state.breaker.failed():
             _LOGGER.warning("llmgate: warning: calls are journalled, not charged yet: %s", error)
 
     # -- the thread
 
-    def _due_in(self, state: _Waiting, seconds: float) -> None:
+    def _due_in(self, state: Waiting, seconds: float) -> None:
         """Let the thread of this process look in so many *seconds*; start it with the first call.
 
         Mostly it looks before that anyway: waking it would cost more than the rest of this.
@@ -213,7 +200,7 @@ class QueuedLedger:
         if state.due < state.wakes:
             self._wake(state)
 
-    def _note_commit(self, state: _Waiting) -> None:
+    def _note_commit(self, state: Waiting) -> None:
         """Note that there is something to synchronize, before long."""
         if not state.is_dirty:
             with state.changed:
@@ -221,14 +208,18 @@ class QueuedLedger:
                 if state.wakes > time.monotonic() + LATER:
                     self._wake(state)
 
-    def _wake(self, state: _Waiting) -> None:
+    def _wake(self, state: Waiting) -> None:
         """Wake the thread of this process, or start it."""
         if state.thread is None:
-            state.thread = threading.Thread(target=self._run, args=(state,), daemon=True)
-            state.thread.start()
+            thread = threading.Thread(target=self._run, args=(state,), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # too many threads now: the next call tries again
+                return
+            state.thread = thread
         state.changed.notify()
 
-    def _run(self, state: _Waiting) -> None:
+    def _run(self, state: Waiting) -> None:
         """Charge calls when they are due."""
         while not state.closing:
             if self._wait(state):
@@ -236,7 +227,7 @@ class QueuedLedger:
             if state.is_dirty and time.monotonic() - state.synced >= LATER:
                 self._synchronize(state)
 
-    def _wait(self, state: _Waiting) -> bool:
+    def _wait(self, state: Waiting) -> bool:
         """Wait until calls may be due; return whether they are."""
         with state.changed:
             now = time.monotonic()
@@ -250,7 +241,7 @@ class QueuedLedger:
             state.wakes = 0.0
             return False
 
-    def _synchronize(self, state: _Waiting) -> None:
+    def _synchronize(self, state: Waiting) -> None:
         """Let what is in the ledger outlive a failure of the machine."""
         state.is_dirty = False
         try:
@@ -259,15 +250,15 @@ class QueuedLedger:
             self._failed(state, error)
         state.synced = time.monotonic()
 
-    def _charge_due(self, state: _Waiting) -> None:
+    def _charge_due(self, state: Waiting) -> None:
         """Charge the calls that are due, and now and then those of dead processes."""
         try:
-            self.flush()
+            self._flush(state)
             self._charge_overflowed(state)
             if time.monotonic() - state.looked > _LOOK_EVERY:
                 state.looked = time.monotonic()
                 journal.charge_abandoned(self._folder, self._charge_all)
-        except (Unavailable, OSError) as error:
+        except (Unavailable, OSError, *_FAULTS) as error:
             self._failed(state, error)
             with state.changed:
                 self._due_in(state, _RETRY_AFTER)
@@ -275,7 +266,7 @@ class QueuedLedger:
             if state.breaker.succeeded():
                 _LOGGER.warning("llmgate: the calls in the journal are charged")
 
-    def _charge_overflowed(self, state: _Waiting) -> None:
+    def _charge_overflowed(self, state: Waiting) -> None:
         """Charge the calls that are in files alone: there were too many for the memory."""
         for file, number in list(state.overflowed.items()):
             self._charge_all(list(file.read()))
@@ -287,14 +278,15 @@ class QueuedLedger:
     def _charge_all(self, calls: list[Call]) -> None:
         """Charge *calls*, some at a time."""
         for start in range(0, len(calls), _AT_ONCE):
-            self._ledger.settle_all(calls[start : start + _AT_ONCE], self._now())
+            self._settle(calls[start : start + _AT_ONCE])
 
-
-def _charged(state: _Waiting, batch: list[tuple[Call, JournalFile | None]]) -> None:
-    """Note that the calls of *batch* are in the ledger."""
-    if not batch:
-        return
-    with state.changed:
-        for _, file in batch:
-            if file is not None:
-                file.charged(1)
+    def _settle(self, calls: list[Call]) -> None:
+        """Charge *calls*; one that no ledger can take is logged, and holds up no other."""
+        try:
+            self._ledger.settle_all(calls, self._now())
+        except _FAULTS as error:
+            if len(calls) == 1:
+                _LOGGER.error("llmgate: a call cannot be charged: %s: %r", error, calls[0])
+            else:
+                for call in calls:
+                    self._settle([call])

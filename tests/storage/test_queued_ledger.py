@@ -3,8 +3,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
 from llmgate.storage.queued_ledger import QueuedLedger
 from llmgate.storage.sql_ledger import SqlLedger
+from llmgate.storage.waiting import Waiting
 
 PAYER = Payer("k1", "ann", tags=("a",))
 FAR = 10**18
@@ -210,3 +214,76 @@ def test_a_fork_does_not_charge_the_calls_of_its_parent(
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert eventually(inner, Spent(7, 0, 1))
+
+
+def test_the_threads_of_a_new_process_share_what_it_has_to_charge(
+    inner: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    class Slow(Waiting):
+        def __init__(self, folder: Path) -> None:
+            super().__init__(folder)
+            both.wait()
+
+    monkeypatch.setattr(queued_ledger, "Waiting", Slow)
+    ledger = QueuedLedger(inner, tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: ledger._current(), range(2)))
+
+    assert found[0] is found[1]
+
+
+def test_a_thread_charges_what_it_was_started_for(
+    ledger: QueuedLedger, inner: SqlLedger, tmp_path: Path
+) -> None:
+    state = Waiting(tmp_path)
+    state.calls.append((call("r1", 7), None))
+
+    ledger._charge_due(state)
+
+    assert inner.sums(BUDGET) == [Spent(7, 0, 1)]
+
+
+def test_a_thread_that_cannot_be_started_is_started_later(
+    ledger: QueuedLedger, inner: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        ledger.charge(call("r1", 7), True)
+    ledger.charge(call("r2", 1), True)
+
+    assert eventually(inner, Spent(8, 0, 2))
+
+
+def test_a_call_that_cannot_be_charged_stops_no_other(
+    ledger: QueuedLedger,
+    inner: SqlLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settle, reserve = inner.settle_all, inner.reserve
+
+    def settled(calls: Sequence[Call], now: int) -> list[bool]:
+        if any(each.nano == -1 for each in calls):
+            raise OverflowError("too large")
+        return settle(calls, now)
+
+    def reserved(hold: Hold, budgets: list[Budget], calls: Sequence[Call]) -> None:
+        settled(calls, 100)
+        reserve(hold, budgets)
+
+    monkeypatch.setattr(inner, "settle_all", settled)
+    monkeypatch.setattr(inner, "reserve", reserved)
+    for n, nano in enumerate((7, -1, 7)):
+        ledger._current().calls.append((call(f"r{n}", nano), None))
+
+    with pytest.raises(OverflowError):
+        ledger.reserve(hold("r9", 1), BUDGET)
+    ledger.flush()
+
+    assert ledger.sums(BUDGET) == [Spent(14, 0, 2)]
+    assert caplog.text.count("cannot be charged") == 1
