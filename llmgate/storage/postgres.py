@@ -6,6 +6,7 @@ Each process has a connection that writes and one that reads, opened when they a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
@@ -155,6 +156,7 @@ class PostgresDatabase:
             except psycopg.OperationalError:
                 if not process.reader.db.broken:
                     raise
+            process.reader.db.close()
         process.reader = self._connected(process)
         return work(process.reader)
 
@@ -175,6 +177,7 @@ class PostgresDatabase:
             except psycopg.OperationalError:
                 if process.writer.is_committing or not process.writer.db.broken:
                     raise
+            process.writer.db.close()
         process.writer = self._connected(process)
         return _run(process.writer, self._begin, jobs)
 
@@ -197,9 +200,20 @@ class PostgresDatabase:
         given = conninfo.conninfo_to_dict(self._url)
         given = {**_PARAMETERS, **given, "options": f"{given.get('options', '')} {options}".strip()}
         db = psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
+        with contextlib.ExitStack() as failing:
+            failing.callback(db.close)
+            self._update(process, db)
+            failing.pop_all()
         weakref.finalize(self, _close_connection, process.pid, db)
-        _migrate(db, self._name)
         return _Translated(db)
+
+    def _update(self, process: _Process, db: psycopg.Connection[Any]) -> None:
+        """Update the tables; if this program cannot, the server is not tried for a while."""
+        try:
+            _migrate(db, self._name)
+        except Unavailable:
+            process.breaker.failed()
+            raise
 
 
 @functools.lru_cache(1024)
