@@ -14,6 +14,7 @@ from llmgate.contract import Deployment
 from llmgate.storage.counters import RateLimit
 from llmgate.storage.counters import Store
 
+_MOST_TOKENS = 10**8  # that a client can ask for; more would not fit in every counter
 _RETRY_SOON = 1.0  # seconds after which a concurrent request may have ended
 
 
@@ -108,5 +109,6 @@ def limits_of(deployment: Deployment) -> RateLimit:
 def estimate(body: Body) -> int:
     """Return an estimate of the tokens of *body*: its text plus its maximum output."""
     most = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    answer = most if isinstance(most, int) and most > 0 else 0
+    is_number = isinstance(most, int) and not isinstance(most, bool)
+    answer = max(0, min(most, _MOST_TOKENS)) if is_number else 0
     return token_estimate.tokens(body) + answer

@@ -6,8 +6,10 @@ after a failure the counters of this machine take its place for some seconds.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +27,8 @@ from llmgate.storage.leases import Wanted
 _LOG = logging.getLogger("llmgate")
 _PATIENCE = 0.08  # seconds for a connection or an answer
 _LEASE_SECONDS = 900  # after which a lease counts as that of a dead process
+_OF_VALUES = ("value is not", "would overflow", "WRONGTYPE")  # in errors of a server that works
+_MOST_LATE = 4096  # leases to end once the server can be used
 _FRESH = 0.1  # seconds that a list of cooldowns is used
 
 # All times are the server's. A window is a hash: r<second> and t<second>.
@@ -89,7 +93,7 @@ for i = 1, #KEYS do
 end
 return 0
 """
-_RELEASE = "for i = 1, #KEYS do redis.call('zrem', KEYS[i], ARGV[1]) end return 1"
+_RELEASE = "for i = 1, #KEYS do redis.call('zrem', KEYS[i], ARGV[i]) end return 1"
 _START_COOLDOWN = """
 local time = redis.call('time')
 local ends = time[1] + time[2] / 1000000 + ARGV[2]
@@ -124,6 +128,10 @@ class Server:
         self._scripts = {text: self._client.register_script(text) for text in _SCRIPTS}
         self._breaker = Breaker()
 
+    def is_usable(self) -> bool:
+        """Return whether the server did not fail a short time ago."""
+        return not self._breaker.is_open()
+
     def run(self, text: str, keys: list[str], given: list[str | int | float]) -> Any:
         """Return what the script *text* returns; None while the server cannot be used."""
         if self._breaker.is_open():
@@ -131,16 +139,24 @@ class Server:
         try:
             found = self._scripts[text](keys, given)
         except (redis.RedisError, OSError) as error:
-            if self._breaker.failed():
-                _LOG.warning(
-                    "llmgate: warning: limits and cooldowns apply per machine, because Redis"
-                    " cannot be used: %s; see REDIS_URL",
-                    error,
-                )
+            self._failed(error)
             return None
         if self._breaker.succeeded():
             _LOG.warning("llmgate: limits and cooldowns are shared again by all machines")
         return found
+
+    def _failed(self, error: Exception) -> None:
+        """Log *error*, and do not use the server for a while, unless it is about one value."""
+        if isinstance(error, redis.ResponseError) and any(
+            each in str(error) for each in _OF_VALUES
+        ):
+            _LOG.warning("llmgate: warning: a counter in Redis cannot be changed: %s", error)
+        elif self._breaker.failed():
+            _LOG.warning(
+                "llmgate: warning: limits and cooldowns apply per machine, because Redis"
+                " cannot be used: %s; see REDIS_URL",
+                error,
+            )
 
 
 _SCRIPTS = (_TAKE, _ADD, _USED, _LEASE, _RELEASE, _START_COOLDOWN, _COOLDOWNS)
@@ -197,12 +213,19 @@ class RedisLeases:
     def __init__(self, server: Server, fallback: Leases) -> None:
         self._server, self._fallback = server, fallback
         self._names: dict[str, list[str]] = {}
+        # keys and ids of leases that may be on the server, though their requests ended
+        self._late: deque[tuple[str, str]] = deque(maxlen=_MOST_LATE)
 
     def take(self, id: str, wanted: list[Wanted], now: int) -> None:
         """Take a lease for the request *id* under each name; raises Full, and takes none."""
+        if not self._server.is_usable():
+            return self._fallback.take(id, wanted, now)
+        if self._late:
+            self._end([])
         keys = [_lease(each.name) for each in wanted]
         full = self._server.run(_LEASE, keys, [id, _LEASE_SECONDS, *(w.limit for w in wanted)])
         if full is None:
+            self._late.extend((key, id) for key in keys)  # only the answer may be lost
             return self._fallback.take(id, wanted, now)
         if full:
             raise Full(*wanted[full - 1])
@@ -215,7 +238,15 @@ class RedisLeases:
         if keys is None:
             self._fallback.release(id)
         else:
-            self._server.run(_RELEASE, keys, [id])
+            self._end([(key, id) for key in keys])
+
+    def _end(self, leases: list[tuple[str, str]]) -> None:
+        """End *leases* and those that could not be ended before, or keep them for later."""
+        with contextlib.suppress(IndexError):  # another thread may take them, too
+            while self._late:
+                leases.append(self._late.popleft())
+        if self._server.run(_RELEASE, [key for key, _ in leases], [id for _, id in leases]) is None:
+            self._late.extend(leases)
 
 
 def _window(name: str) -> str:

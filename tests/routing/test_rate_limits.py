@@ -18,6 +18,8 @@ HI = {"messages": [{"role": "user", "content": "Hi there, how are you?"}]}
         ({"max_completion_tokens": 70, "max_tokens": 50}, 70),
         ({"max_tokens": "many"}, 0),
         ({"max_tokens": -1}, 0),
+        ({"max_tokens": True}, 0),
+        ({"max_tokens": 10**30}, 10**8),
     ],
 )
 def test_a_request_may_use_its_prompt_and_its_limit(limits: Any, answer: int) -> None:

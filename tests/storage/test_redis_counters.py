@@ -114,3 +114,81 @@ def test_a_server_that_does_not_answer_costs_one_request_some_milliseconds(
     found.start_cooldown("b", 9.0)
     assert found.cooldowns() == {"b": 9.0}
     assert caplog.text.count("because Redis cannot be used") == 1  # it was tried once
+
+
+class Scripted:
+    """A server with an answer for each script that is run; it notes what it was asked."""
+
+    def __init__(self, *answers: int | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[list[str], list[str | int | float]]] = []
+        self.usable = True
+
+    def is_usable(self) -> bool:
+        return self.usable
+
+    def run(self, text: str, keys: list[str], given: list[str | int | float]) -> int | None:
+        self.asked.append((keys, given))
+        return self.answers.pop(0)
+
+
+def leases(server: Scripted, folder: Path) -> redis_counters.RedisLeases:
+    return redis_counters.RedisLeases(server, Leases(folder / "leases.db"))
+
+
+def test_a_lease_that_could_not_be_ended_is_ended_before_the_next(tmp_path: Path) -> None:
+    server = Scripted(0, None, 1, 0)
+    found = leases(server, tmp_path)
+    found.take("r1", [Wanted("a", 1), Wanted("b", 1)], 0)
+    found.release("r1")
+
+    found.take("r2", [Wanted("c", 1)], 0)
+
+    ended = ([redis_counters._lease("a"), redis_counters._lease("b")], ["r1", "r1"])
+    assert server.asked[1:3] == [ended, ended]
+    assert len(server.asked) == 4
+
+
+def test_a_lease_whose_answer_was_lost_is_ended(tmp_path: Path) -> None:
+    server = Scripted(None, 1, 0)
+    found = leases(server, tmp_path)
+    found.take("r1", [Wanted("a", 1)], 0)
+    found.release("r1")
+
+    found.take("r2", [Wanted("c", 1)], 0)
+
+    assert server.asked[1] == ([redis_counters._lease("a")], ["r1"])
+
+
+def test_a_server_that_is_not_asked_has_no_lease_to_end(tmp_path: Path) -> None:
+    server = Scripted(0)
+    server.usable = False
+    found = leases(server, tmp_path)
+    found.take("r1", [Wanted("a", 1)], 0)
+    found.release("r1")
+    server.usable = True
+
+    found.take("r2", [Wanted("c", 1)], 0)
+
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_usable"),
+    [
+        ("value is not an integer or out of range script: 006a, on @user_script:1.", True),
+        ("increment or decrement would overflow script: 006a, on @user_script:1.", True),
+        ("NOREPLICAS Not enough good replicas to write.", False),
+    ],
+)
+def test_one_value_that_is_refused_does_not_stop_the_counters(
+    error: str, is_usable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(keys: list[str], given: list[str]) -> None:
+        raise redis_counters.redis.ResponseError(error)
+
+    server = redis_counters.Server("redis://127.0.0.1:1/0")
+    monkeypatch.setattr(server, "_scripts", {redis_counters._ADD: refused})
+
+    assert server.run(redis_counters._ADD, ["a"], [1]) is None
+    assert server.is_usable() is is_usable
