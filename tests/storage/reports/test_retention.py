@@ -8,6 +8,7 @@ from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
 from llmgate.storage.reports import retention
+from llmgate.storage.reports import rollups
 from llmgate.storage.reports.shapes import MICROS
 from llmgate.storage.reports.shapes import Filter
 from llmgate.storage.reports.shapes import Range
@@ -71,3 +72,13 @@ def test_calls_are_deleted_a_few_at_a_time_as_others_are_charged(place: str) -> 
 
     assert ids(ledger) == ["late60", "late1", "late0"]
     assert ledger.check() == []
+
+
+def test_a_request_does_not_wait_for_all_sums(
+    ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, fold = [True] * 9, rollups.fold
+    ledger.settle(Call("r1", 0, ANN, 200, 10), 0)
+    monkeypatch.setattr(rollups, "fold", lambda db: left.pop() if left else fold(db))
+
+    assert [expire(ledger, DAY, DAY) for _ in range(2)] == [0, 1]
