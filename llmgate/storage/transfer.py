@@ -1,6 +1,7 @@
 """Moves keys, users, teams and calls between stores, as lines of JSON.
 
-Sums are not moved: they are made again from the calls. What the target has already stays.
+Sums are made again from the calls; of calls that were deleted because they are old, the sums of all
+time are moved, those of hours and days are not. What the target has already stays.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
+from llmgate.storage import windows
 from llmgate.storage.database import Connection
 from llmgate.storage.database import Database
 
@@ -22,22 +24,28 @@ _AUDIT = "at, actor, action, kind, id, data"
 _CALLS = """id, at, key_id, user_id, team_id, end_user, model, provider, deployment, endpoint,
     status, prompt_tokens, completion_tokens, cached_tokens, nano, estimated, attempts, duration_ms,
     stream, upstream_model, cache_write_tokens, ttft_ms, error"""
+_EXPIRED = "scope, spent, calls"
 _HOLDS = "id, at, expires, nano, payer"
 
 Row = list[Any]
 
 
 def exported(control: Database, ledger: Database) -> Iterator[str]:
-    """Yield every record, action, call and reservation as a line of JSON. Raises Unavailable."""
+    """Yield what is moved, each row as a line of JSON. Raises Unavailable."""
     for table, columns in (("records", _RECORDS), ("audit", _AUDIT)):
         for _, *row in _pages(control, table, columns):
             yield json.dumps([table, row]) + "\n"
     for n, *row in _pages(ledger, "calls", _CALLS):
         yield json.dumps(["calls", [*row, _tags(ledger, n)]]) + "\n"
-    if ledger.exists():
-        sql = f"select {_HOLDS} from holds"
-        for row in ledger.read(lambda db: db.execute(sql).fetchall()):
-            yield json.dumps(["holds", row]) + "\n"
+    for table, columns in (("expired", _EXPIRED), ("holds", _HOLDS)):
+        for row in _all(ledger, table, columns):
+            yield json.dumps([table, row]) + "\n"
+
+
+def _all(database: Database, table: str, columns: str) -> list[Row]:
+    """Return the rows of *table*."""
+    sql = f"select {columns} from {table}"
+    return database.read(lambda db: db.execute(sql).fetchall()) if database.exists() else []
 
 
 def _pages(database: Database, table: str, columns: str) -> Iterator[Row]:
@@ -67,7 +75,15 @@ def imported(lines: Iterable[str], control: Database, ledger: Database) -> Count
         given = (row for _, row in rows)
         while batch := list(itertools.islice(given, _AT_ONCE)):
             found[table] += database.write(lambda db: _stored(db, table, batch))  # noqa: B023
+    if ledger.exists():
+        ledger.write(_correct)
     return found
+
+
+def _correct(db: Connection) -> None:
+    """Let the sums that the target had hold the calls that are new."""
+    for each in list(windows.differences(db)):
+        windows.correct(db, each)
 
 
 def _stored(db: Connection, table: str, rows: list[Row]) -> int:
@@ -106,6 +122,11 @@ def _call(db: Connection, row: Row) -> int:
     return 1
 
 
+def _expired(db: Connection, row: Row) -> int:
+    """Store the sums of calls that were deleted, unless the target has some of that scope."""
+    return _insert(db, "expired", _EXPIRED, row, "on conflict (scope) do nothing")
+
+
 def _hold(db: Connection, row: Row) -> int:
     """Store a reservation, once; it is charged when it expires."""
     return _insert(db, "holds", f"{_HOLDS}, windows", [*row, "[]"], "on conflict (id) do nothing")
@@ -117,4 +138,10 @@ def _insert(db: Connection, table: str, columns: str, row: Row, conflict: str) -
     return db.execute(f"insert into {table} ({columns}) values ({marks}) {conflict}", row).rowcount
 
 
-_INSERT = {"records": _record, "audit": _action, "calls": _call, "holds": _hold}
+_INSERT = {
+    "records": _record,
+    "audit": _action,
+    "calls": _call,
+    "expired": _expired,
+    "holds": _hold,
+}

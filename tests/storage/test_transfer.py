@@ -12,6 +12,7 @@ from llmgate.storage.ledger import Call
 from llmgate.storage.ledger import Hold
 from llmgate.storage.ledger import Payer
 from llmgate.storage.ledger import Spent
+from llmgate.storage.reports import retention
 from llmgate.storage.sql_ledger import SqlLedger
 
 PAYER = Payer("k1", "ann", "red", "customer", "gpt-4o", ("a", "b"), "openai")
@@ -64,3 +65,28 @@ def test_a_record_whose_alias_is_taken_stays_out(tmp_path: Path) -> None:
     Control(new[0]).change(lambda records: records.put("key", "other", {"key_alias": "ci"}))
 
     assert transfer.imported(transfer.exported(*old), *new)["records"] == 1
+
+
+def test_what_deleted_calls_cost_moves_once(tmp_path: Path) -> None:
+    old = [places.database(tmp_path / "old", name) for name in ("control", "ledger")]
+    new = [places.database(tmp_path / "new", name) for name in ("control", "ledger")]
+    fill(*old)
+    old[1].write(lambda db: retention.expire(db, 101, 300))
+
+    for _ in range(2):
+        transfer.imported(transfer.exported(*old), *new)
+
+    assert SqlLedger(new[1]).sums([Budget("tag:b", None)]) == [Spent(21, 50, 3)]
+
+
+def test_the_sums_of_a_ledger_in_use_hold_what_is_imported(tmp_path: Path) -> None:
+    old = [places.database(tmp_path / "old", name) for name in ("control", "ledger")]
+    new = [places.database(tmp_path / "new", name) for name in ("control", "ledger")]
+    fill(*old)
+    ledger = SqlLedger(new[1])
+    ledger.reserve(Hold("mine", 100, 10**18, 5, PAYER), [Budget("key:k1", 1000)])
+
+    transfer.imported(transfer.exported(*old), *new)
+
+    assert ledger.sums([Budget("key:k1", None)]) == [Spent(21, 5, 3)]
+    assert ledger.check() == []
