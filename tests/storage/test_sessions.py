@@ -11,8 +11,8 @@ from llmgate.storage.sessions import Sessions
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> Sessions:
-    return Sessions(places.database(tmp_path, "sessions"))
+def sessions(place: str) -> Sessions:
+    return Sessions(places.database(place, "sessions"))
 
 
 def test_nothing_is_made_before_the_first_login(sessions: Sessions, tmp_path: Path) -> None:
@@ -21,10 +21,10 @@ def test_nothing_is_made_before_the_first_login(sessions: Sessions, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_session_is_found_until_it_expires(sessions: Sessions, tmp_path: Path) -> None:
+def test_a_session_is_found_until_it_expires(sessions: Sessions, place: str) -> None:
     sessions.create("a", "master", 100, 200)
 
-    assert Sessions(places.database(tmp_path, "sessions")).subject("a", 199) == "master"
+    assert Sessions(places.database(place, "sessions")).subject("a", 199) == "master"
     assert sessions.subject("a", 200) is None
     assert sessions.subject("b", 199) is None
 
