@@ -131,14 +131,18 @@ def begun(request: Body, response_id: str, created_at: int, model: str) -> dict[
 def ended(
     started: Mapping[str, Any], items: list[dict[str, Any]], finish: Any, used: Any
 ) -> dict[str, Any]:
-    """Return the Response *started*, with its *items*, as ended by chat's reason *finish*."""
+    """Return the Response *started*, with its *items*, as ended by chat's reason *finish*.
+
+    It has a usage even if the upstream reported none: the AI SDK takes a Response without one for
+    unfinished, and opencode then asks again without end.
+    """
     reason = _INCOMPLETE.get(finish)
     return {
         **started,
         "status": "incomplete" if reason else "completed",
         "incomplete_details": {"reason": reason} if reason else None,
         "output": items,
-        "usage": usage(used),
+        "usage": usage(used or {"prompt_tokens": 0}),
     }
 
 
