@@ -138,8 +138,12 @@ ROUTE_GROUPS = {
 }
 """The paths behind the names of groups that `allowed_routes` may hold."""
 
-_OWN_ROUTES = (*ROUTE_GROUPS["management_routes"], "/metrics", "/health*", "/ui*")
-"""The paths that no model answers."""
+_OPENAIS = frozenset(
+    """assistants audio batches chat chatkit completions containers conversations embeddings evals
+    files fine_tuning images messages models moderations realtime rerank responses skills threads
+    uploads vector_stores videos""".split()
+)
+"""The first segments of paths that exist with `/v1` and without."""
 
 KEY_TYPES = {
     "default": [],
@@ -157,8 +161,7 @@ def allows_route(routes: Iterable[str], path: str) -> bool:
         return True
     entries = [found for entry in listed for found in ROUTE_GROUPS.get(entry, (entry,))]
     wanted = _plain(path)
-    is_own = any(fnmatch.fnmatchcase(path, entry) for entry in _OWN_ROUTES)
-    full = path if is_own else f"/v1{wanted}"  # most paths exist with /v1 and without
+    full = f"/v1{wanted}" if wanted.partition("/")[2].partition("/")[0] in _OPENAIS else path
     return any(
         _plain(entry) == wanted
         or fnmatch.fnmatchcase(full, entry)

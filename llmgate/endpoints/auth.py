@@ -96,6 +96,8 @@ def check_key(master_digest: bytes | None, view: View | None) -> None:
     if getattr(view, "auth", "key") == "metered_login":
         return
     if master_digest is None and roles and g.member is None:
+        if access().directory.has_keys():
+            raise _wrong_key()
         raise errors.Forbidden(
             "Management needs a master key: set LLMGATE_MASTER_KEY, restart, and send it.",
             code="master_key_required",
@@ -105,18 +107,24 @@ def check_key(master_digest: bytes | None, view: View | None) -> None:
     if g.member is not None:
         access().check(g.member, request.path)
     key: str = g.key
+    if not key:
+        raise _wrong_key()
     if roles and key != MASTER and not (g.member and g.member.role in roles):
         raise errors.Unauthorized("Only the master key may manage keys, users and teams.")
-    if key:
-        return
-    if not any(shown()):
-        raise errors.Unauthorized(
+
+
+def _wrong_key() -> errors.Unauthorized:
+    """Return the error for a key that is missing or wrong; raises TooManyWrongKeys."""
+    sent = set(shown())
+    if not sent:
+        return errors.Unauthorized(
             "This gateway needs a key: send it as 'Authorization: Bearer <key>' (or api-key,"
             " x-api-key).",
             code="missing_api_key",
         )
-    wrong_keys.count()
-    raise errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
+    for _ in sent:  # each header may hold another guess
+        wrong_keys.count()
+    return errors.Unauthorized("The key is not one of this gateway's. Check your api_key.")
 
 
 def note_key(master_digest: bytes | None) -> None:

@@ -20,6 +20,7 @@ from llmgate import errors
 _BLOCK = 64 * 1024
 _FREE = 1024 * 1024  # bytes that may come of any number of compressed ones
 _MAX_RATIO = 200  # above that; deflate reaches 1032
+_MAX_MEMBERS = 1000  # of gzip, frames of zstd: each costs a decoder and a copy of its block
 _WINDOW_LOG = 23  # 8 MB
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd")
 
@@ -110,6 +111,7 @@ class _Zlib:
     def __init__(self, is_gzip: bool) -> None:
         self._is_gzip = is_gzip
         self._inner: Any = None
+        self._members = 0
 
     @property
     def is_complete(self) -> bool:
@@ -120,6 +122,9 @@ class _Zlib:
         """Yield what *block* decompresses to."""
         while block:
             if self._inner is None or self._inner.eof:
+                self._members += 1
+                if self._members > _MAX_MEMBERS:
+                    raise zlib.error("too many members")
                 self._inner = zlib.decompressobj(31 if self._is_gzip else _window(block))
             data = self._inner.decompress(block, _BLOCK)
             while data:
@@ -140,6 +145,7 @@ class _Zstd:
         self._module = _zstd()
         self.failures: tuple[type[Exception], ...] = (self._module.ZstdError,)
         self._inner: Any = None
+        self._frames = 0
 
     @property
     def is_complete(self) -> bool:
@@ -151,6 +157,9 @@ class _Zstd:
         limit = {self._module.DecompressionParameter.window_log_max: _WINDOW_LOG}
         while block:
             if self._inner is None or self._inner.eof:
+                self._frames += 1
+                if self._frames > _MAX_MEMBERS:
+                    raise self._module.ZstdError("too many frames")
                 self._inner = self._module.ZstdDecompressor(options=limit)
             data = self._inner.decompress(block, _BLOCK)
             while data:

@@ -18,6 +18,7 @@ from llmgate.endpoints import content_coding
 DEEPEST = 100
 """The maximum nesting depth of a body."""
 
+_BLOCK = 65536  # bytes that are decompressed at once
 _MAX_VALUES = 500_000  # arrays, objects and commas: some 50 MB of Python objects
 
 _JSON_TYPES = re.compile(
@@ -82,7 +83,8 @@ def _bytes(limit: int) -> bytes:
 def _decompressed(data: bytes, coding: str, limit: int) -> bytes:
     """Return what *data* decompresses to; raises TooLarge above *limit* bytes, InvalidRequest."""
     found = bytearray()
-    for piece in content_coding.decoded([data], coding, too_large(limit)):
+    blocks = (data[at : at + _BLOCK] for at in range(0, len(data), _BLOCK))
+    for piece in content_coding.decoded(blocks, coding, too_large(limit)):
         found += piece
         if len(found) > limit:
             raise too_large(limit)

@@ -50,6 +50,7 @@ _VERSION = "api-version"
 _CREDENTIALS = ("api_key", "api_base", "base_url")
 _OURS = (_PROVIDER, *_CREDENTIALS)  # members of a body that are not forwarded
 _RESPONSES = "responses"
+_OPENAIS = ("responses", "chat")  # no other API has them, whatever headers a client sends
 _SPOKEN = ("chat", "completions", "embeddings")
 
 
@@ -74,7 +75,7 @@ def _shared(name: str) -> Callable[..., Response]:
 def resource(root: str, below: str = "", provider: str | None = None) -> Response:
     """Forward a request for files, batches, threads and other [resources](#resources)."""
     steps = [root, *(step for step in below.split("/") if step)]
-    if other_clients.api():
+    if other_clients.api() and root.partition("/")[0] not in _OPENAIS:
         return passthrough.forwarded(f"v1/{'/'.join(steps)}", other_clients.api())
     row = _row("/".join(steps).split("/"))
     if row is None:

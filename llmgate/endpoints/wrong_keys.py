@@ -55,8 +55,12 @@ def count() -> None:
 
 
 def _check_short_key() -> None:
-    """Raise TooManyWrongKeys for the master key if its client's address is over the limit."""
-    if g.key == MASTER:
+    """Raise TooManyWrongKeys for the master key if its client's address is over the limit.
+
+    Only where a wrong key is refused and counted: elsewhere the answer would tell them apart.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    if g.key == MASTER and getattr(view, "auth", "key") == "key":
         wait = _limit().wait(_client())
         if wait:
             raise refusals.TooManyWrongKeys(wait)

@@ -159,3 +159,13 @@ def test_a_compressed_form_is_refused(client: FlaskClient) -> None:
     )
 
     assert got.status_code == 415
+
+
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("zstd", ZSTD.compress)])
+def test_a_body_of_many_empty_members_is_refused(
+    coding: str, compress: Any, client: FlaskClient
+) -> None:
+    got = sent(client, compress(b"") * 2000, coding)
+
+    assert failed(got)[0] == 400

@@ -446,3 +446,18 @@ def test_a_models_conversation_is_sent_to_no_other_provider(
 
     assert failed(got) == (400, "invalid_request_error", "unsupported_operation", "model")
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("path", ["/v1/responses/compact", "/v1/responses/input_tokens"])
+def test_responses_are_openais_whatever_version_a_client_sends(
+    app_for: AppFor, upstream: Upstream, path: str
+) -> None:
+    claude = {"model": "anthropic/claude-sonnet-4-5", "api_key": "k", "api_base": upstream.url}
+    client = app_for({"model_list": [{"model_name": "c", "litellm_params": claude}]})
+
+    got = client.post(
+        path, json={"model": "c", "input": "x"}, headers={"anthropic-version": "2023-06-01"}
+    )
+
+    assert got.status_code == 400
+    assert upstream.requests == []

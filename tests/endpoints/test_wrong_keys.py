@@ -102,3 +102,37 @@ def test_a_missing_key_is_no_guess(app_for: AppFor, upstream: Upstream) -> None:
 
     assert {posted(client, asks()).status_code for _ in range(BURST + 5)} == {401}
     assert guessed(client, 1) == [WRONG]
+
+
+@pytest.mark.fault("S25")
+def test_guesses_at_management_count_too(app_for: AppFor, upstream: Upstream) -> None:
+    client = gate(app_for, upstream, SHORT)
+
+    got = [
+        client.get("/key/list", headers={"Authorization": f"Bearer sk-guess-{n}"}).status_code
+        for n in range(BURST + 1)
+    ]
+    right = client.get("/key/list", headers={"Authorization": f"Bearer {SHORT}"})
+
+    assert got == [401] * BURST + [429]
+    assert right.status_code == 429
+
+
+@pytest.mark.fault("S25")
+def test_an_open_path_does_not_show_which_key_is_right(app_for: AppFor, upstream: Upstream) -> None:
+    client = gate(app_for, upstream, SHORT)
+    guessed(client, BURST + 1)
+
+    got = client.get("/health/liveliness", headers={"Authorization": f"Bearer {SHORT}"})
+
+    assert got.status_code == 200
+
+
+@pytest.mark.fault("S25")
+def test_each_header_of_a_request_is_a_guess(app_for: AppFor, upstream: Upstream) -> None:
+    client = gate(app_for, upstream, LONG)
+    more = {"api-key": "sk-a", "x-api-key": "sk-b"}
+
+    got = guessed(client, BURST // 3 + 1, **more)
+
+    assert got == [WRONG] * (BURST // 3) + [THROTTLED]
