@@ -127,6 +127,7 @@ class QueuedLedger:
             with self._taken(state) as batch:
                 self._settle([call for call, _ in batch])
             self._note_commit(state)
+        state.await_taken()
 
     def close(self) -> None:
         """Charge what waits, and remove the files if that was possible."""
@@ -155,16 +156,17 @@ class QueuedLedger:
     @contextmanager
     def _taken(self, state: Waiting) -> Iterator[Batch]:
         """Yield calls to charge; they are put back if anything but Exceeded is raised."""
-        batch = self._next(state) if state.calls else []
-        is_charged = False
-        try:
-            yield batch
-            is_charged = True
-        except Exceeded:
-            is_charged = True
-            raise
-        finally:
-            (charged if is_charged else self._put_back)(state, batch)
+        with state.taking():
+            batch = self._next(state) if state.calls else []
+            is_charged = False
+            try:
+                yield batch
+                is_charged = True
+            except Exceeded:
+                is_charged = True
+                raise
+            finally:
+                (charged if is_charged else self._put_back)(state, batch)
 
     def _next(self, state: Waiting) -> Batch:
         """Take the next calls to charge out of *state*."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llmgate.storage.breaker import Breaker
@@ -13,6 +15,9 @@ from llmgate.storage.ledger import Call
 
 Batch = list[tuple[Call, JournalFile | None]]
 """Calls, and the files they are in."""
+
+
+_PATIENCE = 5.0  # seconds
 
 
 class Waiting:
@@ -32,6 +37,27 @@ class Waiting:
         self.thread: threading.Thread | None = None
         self.looked = -math.inf
         self.closing = False
+        self.returned = threading.Condition()
+        self.taken: set[object] = set()  # a token for each batch that is being charged now
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """Let `await_taken` wait for the end of the block, which takes and charges a batch."""
+        token = object()
+        with self.returned:
+            self.taken.add(token)
+        try:
+            yield
+        finally:
+            with self.returned:
+                self.taken.remove(token)
+                self.returned.notify_all()
+
+    def await_taken(self) -> None:
+        """Wait until the batches that other threads have taken are charged, or put back."""
+        with self.returned:
+            before = set(self.taken)
+            self.returned.wait_for(lambda: before.isdisjoint(self.taken), _PATIENCE)
 
 
 def charged(state: Waiting, batch: Batch) -> None:

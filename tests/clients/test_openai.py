@@ -127,6 +127,8 @@ def test_reasoning_goes_both_ways(
 
     assert dumped(reply) == planned
     assert getattr(reply.choices[0].message, "reasoning_content", None) == "Let me think."
+    for name in ("reasoning_content", "reasoning_details"):  # OpenAI's own models refuse them
+        del messages[2][name]
     assert received(CHAT) == {"model": "o3-mini", "messages": messages, **options}
 
 

@@ -48,7 +48,7 @@ def deployment(**settings: Any) -> Deployment:
 def key(**settings: Any) -> str:
     """Return the access key of the login; it lasts about an hour."""
     found = aws.log_in(deployment(**settings))
-    assert 3400 < found.seconds <= 3600
+    assert 0 < found.seconds <= 3600  # the hour began when the tests did
     return str(found.settings["aws_access_key_id"])
 
 
