@@ -56,12 +56,16 @@ def provider_of(given: Mapping[str, Any], path: str) -> tuple[Provider, str]:
     return providers.PROVIDERS[name], model
 
 
+_HOSTS = ("azure_ai",)  # of models of other makers, who are meant first
+
+
 def _advice(model: str) -> str | None:
     """Return what to write for a bare *model* of one provider's price list, None if unknown."""
     if "/" in model or model in providers.PROVIDERS:
         return None
     every = providers.PROVIDERS
     found = [name for name in every if model in pricing.models(name)]
+    found.sort(key=lambda name: name in _HOSTS)
     found = found or [name for name in every if name.partition("_")[0] == model.partition("-")[0]]
     return f"'{model}' names no provider; write {found[0]}/{model}" if found else None
 

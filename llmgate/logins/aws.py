@@ -51,7 +51,7 @@ def completed(given: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         region = _session(given).get_config_variable("region")
     except exceptions.BotoCoreError as error:  # an unknown profile, a file that is not valid
-        raise ValueError(f"{error}") from None
+        raise ValueError(f"no AWS credentials: {error}") from None
     if given.get("aws_region_name") or not region:
         return given
     return {**given, "aws_region_name": region}
