@@ -85,13 +85,18 @@ def body(limit: int, in_memory: int = _IN_MEMORY) -> bytes | Spool:
     if coding is not None:
         blocks = content_coding.decoded(blocks, coding, json_bodies.too_large(limit))
     size = 0
-    for block in blocks:
-        size += len(block)
-        if size > limit:
-            raise json_bodies.too_large(limit)
-        file.write(block)
-    file.seek(0)
-    return file.read() if size <= in_memory else Spool(file, size)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(file)
+        for block in blocks:
+            size += len(block)
+            if size > limit:
+                raise json_bodies.too_large(limit)
+            file.write(block)
+        file.seek(0)
+        if size <= in_memory:
+            return file.read()
+        stack.pop_all()  # the response closes it
+    return Spool(file, size)
 
 
 def _received(limit: int, length: int | None) -> Iterator[bytes]:

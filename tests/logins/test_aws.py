@@ -233,7 +233,10 @@ def test_what_is_not_there_is_named() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"aws_profile_name": "nobody"}, "aws_profile_name: no AWS credentials: The config profile .nobody. could not"),
+        (
+            {"aws_profile_name": "nobody"},
+            "aws_profile_name: no AWS credentials: The config profile .nobody. could not",
+        ),
         ({"aws_web_identity_token": "/t"}, "aws_web_identity_token: .*needs aws_role_name beside"),
         (
             {"aws_role_name": ROLE, "aws_web_identity_token": "oidc/x"},
